@@ -1,0 +1,50 @@
+# AMI Bakery. `make help` lists what there is.
+
+CARGO_TARGET_DIR ?= target
+export CARGO_TARGET_DIR
+LOCAL := $(CARGO_TARGET_DIR)/local-aws
+PYTHON := $(LOCAL)/venv/bin/python
+export PYTHONPATH := infra/local
+FUNCTIONS := $(CARGO_TARGET_DIR)/debug
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-rust test-local lint local build setup fmt clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
+
+demo: build setup ## Bake an image for two receivers on a local AWS, live in the terminal
+	@$(PYTHON) -m local_aws demo --functions $(FUNCTIONS) --dir $(LOCAL)/demo
+
+test: test-rust test-local ## Run the pure, step, contract and bake tiers, and the local AWS's own tests
+
+# Always the whole workspace: a part of it would have other features, and build the AWS SDKs again.
+test-rust: build setup
+	cargo nextest run --workspace
+
+test-local: setup
+	$(PYTHON) -m pytest -q infra/local/tests tests/rules
+
+lint: setup ## Check formatting, lints, licences, the state machine and the templates
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(LOCAL)/venv/bin/ruff check infra/local tests
+	$(LOCAL)/venv/bin/ruff format --check infra/local tests
+	$(LOCAL)/venv/bin/cfn-lint infra/template.yaml infra/receiver.yaml
+
+local: build setup ## Start a local AWS with the stack deployed; Ctrl-C ends it
+	@$(PYTHON) -m local_aws serve --functions $(FUNCTIONS)
+
+build: ## Build the functions for this machine
+	@echo "Building the functions (the first time takes some minutes: the EC2 SDK is large)"
+	@cargo build --workspace
+
+setup: ## Get what the local AWS is made of: Python packages, the Lambda Runtime Interface Emulator
+	@infra/local/setup.sh $(LOCAL)
+
+fmt: ## Format everything
+	cargo fmt --all
+	$(LOCAL)/venv/bin/ruff format infra/local tests
+
+clean: ## Remove everything that was built or set up
+	cargo clean

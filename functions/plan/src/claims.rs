@@ -1,0 +1,91 @@
+//! One run of a bake, and one distribution of an image, at a time; and the ledger, written before the first effect.
+
+use crate::Clients;
+use aws_sdk_sfn::types::ExecutionStatus;
+use bakery::form::Problems;
+use bakery::ids::{BakeId, KeyArn};
+use bakery::ledger::{Claim, Ledger};
+use bakery::plan::{Delivery, Plan, Run};
+use bakery::store::{Stored, claim_key, deliveries_key, ledger_key};
+use bakery::{Context, ErrorKind, StepError};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Notes what another run has in hand.
+///
+/// # Errors
+/// AWS's.
+pub async fn check(clients: &Clients, run: &Run, names: &[BakeId], problems: &mut Problems) -> Result<(), StepError> {
+    for name in names {
+        if let Some(other) = held(clients, run, name).await?.and_then(|(_, in_progress)| in_progress) {
+            problems.add("BakeId", Some(json!(name)), in_progress(&other));
+        }
+    }
+    Ok(())
+}
+
+fn in_progress(other: &Run) -> String {
+    format!("run {} of this bake is still in progress; wait until it has ended, or stop it ({})", other.name, other.arn)
+}
+
+/// The claim on a bake, if there is one, and the other run that holds it, if that is in progress.
+async fn held(clients: &Clients, run: &Run, name: &BakeId) -> Result<Option<(Stored<Claim>, Option<Run>)>, StepError> {
+    let Some(claim) = clients.store.get::<Claim>(&claim_key(name)).await? else { return Ok(None) };
+    let other = claim.value.run.clone();
+    if other.arn == run.arn {
+        return Ok(Some((claim, None)));
+    }
+    let answer = clients.sfn.describe_execution().execution_arn(&other.arn).send().await;
+    let running = match answer.doing("states:DescribeExecution", &other.arn, &clients.here) {
+        Err(error) if error.is("ExecutionDoesNotExist") => false,
+        answer => matches!(answer?.status(), ExecutionStatus::Running | ExecutionStatus::PendingRedrive),
+    };
+    Ok(Some((claim, running.then_some(other))))
+}
+
+/// Claims the bake and its image, writes the lists of deliveries, and opens the ledger's entry.
+///
+/// # Errors
+/// `InvalidRequest` when another run was quicker, else AWS's.
+pub async fn open(
+    clients: &Clients,
+    plan: &Plan,
+    deliveries: &[Delivery],
+    keys: &BTreeSet<KeyArn>,
+) -> Result<(), StepError> {
+    for name in &plan.claims {
+        take(clients, &plan.run, name).await?;
+    }
+    let ledger = Ledger {
+        run: plan.run.clone(),
+        bake: plan.bake.clone(),
+        regions: deliveries.iter().map(|delivery| delivery.region.clone()).collect(),
+        accounts: deliveries.iter().map(|delivery| delivery.account_id.clone()).collect(),
+        keys: keys.clone(),
+    };
+    clients.store.put(&ledger_key(&plan.run.name), &ledger).await?;
+    for region in &ledger.regions {
+        let list: Vec<_> = deliveries.iter().filter(|delivery| delivery.region == *region).collect();
+        clients.store.put(&deliveries_key(&plan.run.name, region), &list).await?;
+    }
+    Ok(())
+}
+
+async fn take(clients: &Clients, run: &Run, name: &BakeId) -> Result<(), StepError> {
+    let (key, claim) = (claim_key(name), Claim { run: run.clone() });
+    let taken = match held(clients, run, name).await? {
+        None => clients.store.create(&key, &claim).await?,
+        Some((stored, None)) if stored.value == claim => true,
+        Some((stored, None)) => clients.store.replace(&key, &stored.etag, &claim).await?,
+        Some((_, Some(other))) => {
+            let mut problems = Problems::default();
+            problems.add("BakeId", Some(json!(name)), in_progress(&other));
+            return problems.refuse();
+        }
+    };
+    if taken {
+        return Ok(());
+    }
+    // Another run wrote at the same moment; the next attempt sees which.
+    Err(StepError::new(ErrorKind::Unavailable, format!("{key} was written by another run at the same moment.")))
+}

@@ -1,0 +1,218 @@
+//! Who gets the image and where: one delivery for each receiver account and Region, checked from the receiver's side.
+
+use crate::Clients;
+use aws_sdk_kms::types::{KeyManagerType, KeySpec, KeyState};
+use bakery::form::Problems;
+use bakery::ids::{BakeId, KeyArn, Region};
+use bakery::images::{self, known};
+use bakery::names::{self, DELIVERY_TAG, STACK_TAG};
+use bakery::plan::{Delivery, PlannedRegion, Route};
+use bakery::readiness::shortcoming;
+use bakery::request::Request;
+use bakery::settings::AllowedReceivers;
+use bakery::store::deliveries_key;
+use bakery::time::Timestamp;
+use bakery::{Context, ErrorKind, Place, StepError};
+use futures::{StreamExt, stream};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A delivery and where the request asks for it.
+pub struct Planned {
+    pub delivery: Delivery,
+    field: String,
+    key: String,
+}
+
+/// Receivers are checked side by side; KMS and STS take far more than this a second.
+const CHECKED_AT_ONCE: usize = 16;
+
+/// One delivery for each receiver and Region.
+pub fn planned(request: &Request, here: &Place, allowed: &AllowedReceivers, problems: &mut Problems) -> Vec<Planned> {
+    let mut seen = BTreeMap::new();
+    let mut planned: Vec<Planned> = Vec::new();
+    for receiver in &request.receivers {
+        let account = &receiver.account_id;
+        if !allowed.includes(account) {
+            let rule = "this account is not among the stack's receivers: see the parameter ReceiverAccounts";
+            problems.add(format!("{}.AccountId", receiver.field), Some(json!(account)), rule);
+        }
+        if *account == here.account_id {
+            let rule = "this is the owner's own account, which has the image already";
+            problems.add(format!("{}.AccountId", receiver.field), Some(json!(account)), rule);
+        }
+        let regions = receiver.regions.clone().unwrap_or_else(|| vec![here.region.clone()]);
+        for region in regions {
+            if region != here.region {
+                let rule = format!("this version delivers only in the image's own Region, {}", here.region);
+                problems.add(format!("{}.Regions", receiver.field), Some(json!(region)), rule);
+            }
+            if let Some(first) = seen.insert((account.clone(), region.clone()), receiver.field.clone()) {
+                let rule = format!("{first} already names this account in {region}; name each account and Region once");
+                problems.add(format!("{}.AccountId", receiver.field), Some(json!(account)), rule);
+                continue;
+            }
+            let index = planned.iter().filter(|other| other.delivery.region == region).count();
+            planned.push(Planned {
+                delivery: Delivery {
+                    index,
+                    account_id: account.clone(),
+                    region,
+                    route: Route::Copy,
+                    kms_key_id: None,
+                    problem: None,
+                    image_id: None,
+                },
+                field: receiver.field.clone(),
+                key: receiver.kms_key_id.clone(),
+            });
+        }
+    }
+    planned
+}
+
+/// Looks at every delivery from its receiver's side: its role, its key and, when the bake has been run before, its
+/// copy. What is wrong is the delivery's own problem.
+pub async fn check(clients: &Clients, planned: &mut [Planned], redo: Option<&BakeId>, now: Timestamp) {
+    let checks = planned.iter_mut().map(|planned| async move {
+        match receiver_key(clients, &planned.delivery, &planned.key, now).await {
+            Ok(key) => planned.delivery.kms_key_id = Some(key),
+            Err(problem) => planned.delivery.problem = Some(problem),
+        }
+        if let Some(bake_id) = redo
+            && planned.delivery.problem.is_none()
+        {
+            match delivered(clients, &mut planned.delivery, bake_id, now).await {
+                Ok(()) => {}
+                Err(error) => planned.delivery.problem = Some(error.message),
+            }
+        }
+    });
+    stream::iter(checks).buffer_unordered(CHECKED_AT_ONCE).collect::<()>().await;
+}
+
+/// With `Strict`, one receiver's problem is the whole request's.
+pub fn all_or_nothing(planned: &[Planned], problems: &mut Problems) {
+    for Planned { delivery, field, key } in planned {
+        if let Some(problem) = &delivery.problem {
+            let value = json!({"AccountId": delivery.account_id, "Region": delivery.region, "KmsKeyId": key});
+            problems.add(field, Some(value), problem);
+        }
+    }
+}
+
+/// The Regions, each with the place of its list.
+pub fn regions(run: &BakeId, deliveries: &[Delivery]) -> Vec<PlannedRegion> {
+    let regions: BTreeSet<_> = deliveries.iter().map(|delivery| &delivery.region).collect();
+    let count = |region: &Region| deliveries.iter().filter(|delivery| delivery.region == *region).count();
+    regions
+        .into_iter()
+        .map(|region| PlannedRegion {
+            region: region.clone(),
+            deliveries_key: deliveries_key(run, region),
+            count: count(region),
+        })
+        .collect()
+}
+
+/// The ARN of the receiver's key, or what is wrong with it.
+async fn receiver_key(clients: &Clients, delivery: &Delivery, key: &str, now: Timestamp) -> Result<KeyArn, String> {
+    let place = delivery.place();
+    if let Ok(arn) = KeyArn::try_from(key)
+        && arn.region() != place.region.as_str()
+    {
+        return Err(format!(
+            "key {key} is in {}; the copy in {} needs a key of that Region",
+            arn.region(),
+            place.region
+        ));
+    }
+    let kms = clients.kms.at(&place, now).await.map_err(|error| error.message)?;
+    let found = match kms.describe_key().key_id(key).send().await.doing("kms:DescribeKey", key, &place) {
+        Err(error) if error.is("NotFoundException") => {
+            return Err(format!("there is no key {key} in {place}; create it there, or name another as KmsKeyId"));
+        }
+        answer => answer.map_err(|error| error.message)?,
+    };
+    let metadata = found.key_metadata().ok_or_else(|| format!("KMS tells nothing of key {key} in {place}"))?;
+    if metadata.key_state() != Some(&KeyState::Enabled) {
+        let state = metadata.key_state().map_or("in no known state", KeyState::as_str);
+        return Err(format!("key {key} in {place} is {state}; enable it, or name another as KmsKeyId"));
+    }
+    if metadata.key_manager() == Some(&KeyManagerType::Aws) {
+        return Err(format!("key {key} in {place} is an AWS managed key; name a customer managed key as KmsKeyId"));
+    }
+    if metadata.key_spec() != Some(&KeySpec::SymmetricDefault) {
+        return Err(format!("key {key} in {place} is not a symmetric encryption key, and EBS takes no other"));
+    }
+    known(metadata.arn()).map_err(|error| error.message)
+}
+
+/// Finds the copy that an earlier run of the bake delivered, if it is all that it should be.
+async fn delivered(
+    clients: &Clients,
+    delivery: &mut Delivery,
+    bake_id: &BakeId,
+    now: Timestamp,
+) -> Result<(), StepError> {
+    let place = delivery.place();
+    let ec2 = clients.ec2.at(&place, now).await?;
+    let id = names::delivery(bake_id, &delivery.account_id, &delivery.region);
+    let key =
+        delivery.kms_key_id.as_ref().ok_or_else(|| StepError::new(ErrorKind::Unexpected, "the key is not known"))?;
+    for copy in images::tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await? {
+        if copy.state == "available" {
+            let snapshots = images::snapshots(&ec2, &copy, &place).await?;
+            if shortcoming(&copy, &snapshots, key, (DELIVERY_TAG, &id)).is_none() {
+                delivery.image_id = Some(copy.image_id);
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(receivers: serde_json::Value) -> Request {
+        let value = json!({"InstanceId": "i-0123456789abcdef0", "Receivers": receivers});
+        Request::parse(value, &mut Problems::default())
+    }
+
+    fn here() -> Place {
+        Place {
+            account_id: "111111111111".try_into().expect("an account"),
+            region: "us-east-1".try_into().expect("a Region"),
+        }
+    }
+
+    #[test]
+    fn a_receiver_without_regions_is_delivered_in_the_image_s_own() {
+        let mut problems = Problems::default();
+        let request = request(json!([{"AccountId": "222222222222"}, {"AccountId": "333333333333"}]));
+        let planned = planned(&request, &here(), &AllowedReceivers::new("*"), &mut problems);
+        let deliveries: Vec<_> = planned.into_iter().map(|planned| planned.delivery).collect();
+        assert!(problems.refuse().is_ok());
+        assert_eq!(deliveries.iter().map(|delivery| delivery.index).collect::<Vec<_>>(), [0, 1]);
+        let run = "run".try_into().expect("a run");
+        let regions = regions(&run, &deliveries);
+        assert_eq!((regions.len(), regions[0].count), (1, 2));
+    }
+
+    #[test]
+    fn who_cannot_be_a_receiver_is_named() {
+        let mut problems = Problems::default();
+        let request = request(json!([
+            {"AccountId": "222222222222"}, {"AccountId": "222222222222"}, {"AccountId": "111111111111"},
+            {"AccountId": "444444444444"}, {"AccountId": "333333333333", "Regions": ["eu-west-1"]},
+        ]));
+        let allowed = AllowedReceivers::new("111111111111,222222222222,333333333333");
+        planned(&request, &here(), &allowed, &mut problems);
+        let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+        let expected =
+            ["Receivers[1].AccountId", "Receivers[2].AccountId", "Receivers[3].AccountId", "Receivers[4].Regions"];
+        assert_eq!(fields, expected);
+    }
+}

@@ -1,0 +1,176 @@
+//! Where a request is understood, checked and, if need be, refused, with every problem at once. Nothing in EC2 or KMS
+//! is changed here, and nothing is written to the bucket before the request has passed.
+
+mod claims;
+mod deliveries;
+mod keys;
+mod profile;
+mod source;
+
+use bakery::form::Problems;
+use bakery::grants::Grants;
+use bakery::ids::{AccountId, BakeId};
+use bakery::names::image_name;
+use bakery::outcome::Outcome;
+use bakery::plan::{Bake, Plan, PlanStatus, Run};
+use bakery::request::Request;
+use bakery::settings::{AllowedReceivers, setting};
+use bakery::store::{Store, report_key, sharing_key};
+use bakery::time::Timestamp;
+use bakery::{Aws, Place, StepError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+pub struct Clients {
+    pub ec2: bakery::Clients<aws_sdk_ec2::Client>,
+    pub kms: bakery::Clients<aws_sdk_kms::Client>,
+    pub sfn: aws_sdk_sfn::Client,
+    pub ssm: aws_sdk_ssm::Client,
+    pub grants: Grants,
+    pub store: Store,
+    pub here: Place,
+    pub stack: String,
+    pub allowed: AllowedReceivers,
+}
+
+impl Clients {
+    pub fn new(aws: &Arc<Aws>) -> Result<Self, StepError> {
+        Ok(Self {
+            ec2: bakery::Clients::new(aws, aws_sdk_ec2::Client::new),
+            kms: bakery::Clients::new(aws, aws_sdk_kms::Client::new),
+            sfn: aws_sdk_sfn::Client::new(aws.config()),
+            ssm: aws_sdk_ssm::Client::new(aws.config()),
+            grants: Grants::new(aws)?,
+            store: Store::from_env(aws)?,
+            here: aws.here().clone(),
+            stack: setting("STACK")?,
+            allowed: AllowedReceivers::from_env()?,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Input {
+    /// As a person, a tag or a schedule gave it.
+    pub request: Value,
+    pub run: Execution,
+}
+
+/// The execution, whose name is not yet known to be a good one.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Execution {
+    pub name: String,
+    pub arn: String,
+    pub started_at: Timestamp,
+}
+
+/// # Errors
+/// `InvalidRequest` that lists every problem of the request; else AWS's.
+pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> {
+    let mut problems = Problems::default();
+    let now = input.run.started_at;
+    let run = run(input.run, &mut problems);
+    let value = profile::merge(clients, input.request, &mut problems).await?;
+    let request = Request::parse(value, &mut problems);
+    let bake_id = request.bake_id.clone().or_else(|| run.as_ref().map(|run| run.name.clone()));
+
+    let source = source::find(clients, &request, bake_id.as_ref(), &mut problems).await?;
+    if let Some(source) = &source {
+        keys::check(&clients.grants, source, &mut problems).await?;
+        if request.keep_sharing && !source.keys.is_empty() {
+            let rule = "cannot be kept for an encrypted image: without the key, which is closed, it is of no use";
+            problems.add("KeepSharing", Some(json!(true)), rule);
+        }
+    }
+    let names: Vec<BakeId> =
+        bake_id.iter().cloned().chain(source.iter().flat_map(|source| source.claim.clone())).collect();
+    if let Some(run) = &run {
+        claims::check(clients, run, &names, &mut problems).await?;
+    }
+    let mut deliveries = deliveries::planned(&request, &clients.here, &clients.allowed, &mut problems);
+    let redo = source.as_ref().and_then(|source| source.image.as_ref()).and(bake_id.as_ref());
+    deliveries::check(clients, &mut deliveries, redo, now).await;
+    if request.strict {
+        deliveries::all_or_nothing(&deliveries, &mut problems);
+    }
+    let deliveries: Vec<_> = deliveries.into_iter().map(|planned| planned.delivery).collect();
+    problems.refuse()?;
+    let (Some(run), Some(bake_id), Some(source)) = (run, bake_id, source) else {
+        unreachable!("what is missing here is a problem, and the request was refused");
+    };
+
+    let bake = Bake {
+        image_name: image_name(&source.image_name, &bake_id),
+        bake_id,
+        place: clients.here.clone(),
+        instance_id: source.instance_id.clone(),
+        image_id: source.image.as_ref().map(|image| image.image_id.clone()),
+        reboot: request.reboot,
+        exclude_devices: request.exclude_devices,
+        tags: request.tags,
+        timeout_minutes: request.timeout_minutes,
+    };
+    let mut plan = Plan {
+        status: if request.dry_run { PlanStatus::DryRun } else { PlanStatus::Ready },
+        regions: deliveries::regions(&run.name, &deliveries),
+        run,
+        bake,
+        bucket: clients.store.bucket().to_owned(),
+        claims: names,
+        keep_sharing: request.keep_sharing,
+        warnings: source.warnings,
+        deliveries: Vec::new(),
+        outcome: None,
+    };
+    if request.dry_run {
+        plan.deliveries = deliveries;
+        return Ok(plan);
+    }
+    if let Some(outcome) = done(clients, &plan, &deliveries).await? {
+        plan.status = PlanStatus::Done;
+        plan.outcome = Some(outcome);
+        return Ok(plan);
+    }
+    claims::open(clients, &plan, &deliveries, &source.keys).await?;
+    Ok(plan)
+}
+
+fn run(execution: Execution, problems: &mut Problems) -> Option<Run> {
+    match BakeId::try_from(execution.name.as_str()) {
+        Ok(name) => Some(Run { name, arn: execution.arn, started_at: execution.started_at }),
+        Err(rule) => {
+            problems.add("the execution's name", Some(json!(execution.name)), rule);
+            None
+        }
+    }
+}
+
+/// What an earlier run of the bake reached, if that leaves nothing to do: everything is delivered, as just read back
+/// from the receivers, and the image is not shared any more.
+async fn done(
+    clients: &Clients,
+    plan: &Plan,
+    deliveries: &[bakery::plan::Delivery],
+) -> Result<Option<Outcome>, StepError> {
+    let Some(image_id) = &plan.bake.image_id else { return Ok(None) };
+    if deliveries.iter().any(|delivery| delivery.image_id.is_none()) {
+        return Ok(None);
+    }
+    let sharing = sharing_key(&plan.bake.place.region, image_id);
+    if clients.store.get::<bakery::ledger::Sharing>(&sharing).await?.is_some() {
+        return Ok(None);
+    }
+    let report = clients.store.get::<Outcome>(&report_key(&plan.bake.bake_id)).await?;
+    let of = |account: &AccountId, region| {
+        deliveries.iter().any(|delivery| delivery.account_id == *account && delivery.region == region)
+    };
+    Ok(report.map(|stored| stored.value).filter(|outcome| {
+        outcome.error.is_none()
+            && outcome.failed == 0
+            && outcome.deliveries.len() == deliveries.len()
+            && outcome.deliveries.iter().all(|delivered| of(&delivered.account_id, delivered.region.clone()))
+    }))
+}

@@ -1,0 +1,66 @@
+//! A profile: an SSM parameter that holds any of the request's fields. Fields in the request win.
+
+use crate::Clients;
+use bakery::form::Problems;
+use bakery::{Context, StepError};
+use serde_json::Value;
+
+/// Where the profiles are.
+const PREFIX: &str = "/ami-bakery/profiles/";
+
+/// The request with its profile's fields added.
+///
+/// # Errors
+/// AWS's. A profile that is missing or no JSON object is a problem of the request.
+pub async fn merge(clients: &Clients, mut request: Value, problems: &mut Problems) -> Result<Value, StepError> {
+    let Some(name) = request.get("Profile").filter(|value| !value.is_null()).cloned() else { return Ok(request) };
+    let Some(parameter) = name.as_str().filter(|name| is_profile_name(name)).map(|name| format!("{PREFIX}{name}"))
+    else {
+        problems.add("Profile", Some(name), "a profile's name has 1 to 64 letters, digits, . _ or -");
+        return Ok(request);
+    };
+    let answer = clients.ssm.get_parameter().name(&parameter).with_decryption(true).send().await;
+    let found = match answer.doing("ssm:GetParameter", &parameter, &clients.here) {
+        Err(error) if error.is("ParameterNotFound") => {
+            problems.add(
+                "Profile",
+                Some(name),
+                format!("there is no SSM parameter {parameter}; put the profile there as JSON"),
+            );
+            return Ok(request);
+        }
+        answer => answer?,
+    };
+    let text = found.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
+    match (serde_json::from_str(text), &mut request) {
+        (Ok(Value::Object(profile)), Value::Object(fields)) => {
+            for (field, value) in profile {
+                fields.entry(field).or_insert(value);
+            }
+        }
+        (Ok(_), _) => {
+            problems.add("Profile", Some(name), format!("the SSM parameter {parameter} must hold a JSON object"))
+        }
+        (Err(error), _) => {
+            problems.add("Profile", Some(name), format!("the SSM parameter {parameter} is not JSON: {error}"))
+        }
+    }
+    Ok(request)
+}
+
+fn is_profile_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_cannot_leave_its_folder() {
+        assert!(is_profile_name("web-1.large"));
+        for wrong in ["", "../secret", "a/b", &"x".repeat(65)] {
+            assert!(!is_profile_name(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Records how deliveries ended and, at the end, writes the bake's report, tells the event bus and closes the ledger.
+
+mod tally;
+
+use bakery::ids::{ImageId, Region};
+use bakery::ledger::Claim;
+use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome};
+use bakery::plan::{Delivery, Failure, InstanceState, Plan, PlannedRegion, Run};
+use bakery::store::{Store, claim_key, failure_key, ledger_key, report_key, results_key};
+use bakery::{Aws, Context, ErrorKind, Place, StepError};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tally::{ChildResult, RegionResults};
+
+pub struct Clients {
+    pub store: Store,
+    pub events: aws_sdk_eventbridge::Client,
+    pub here: Place,
+}
+
+impl Clients {
+    pub fn new(aws: &Arc<Aws>) -> Result<Self, StepError> {
+        Ok(Self {
+            store: Store::from_env(aws)?,
+            events: aws_sdk_eventbridge::Client::new(aws.config()),
+            here: aws.here().clone(),
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "Mode", rename_all_fields = "PascalCase", deny_unknown_fields)]
+pub enum Input {
+    /// Why one delivery failed: its result has no room for it.
+    Delivery { run: Run, delivery: Delivery, failure: Failure },
+    /// How the deliveries of a Region ended.
+    Region { run: Run, region: PlannedRegion, results: Vec<ChildResult>, failure: Option<Failure> },
+    /// How the bake ended.
+    Bake { plan: Box<Plan>, image: Option<MadeImage>, failure: Option<Failure> },
+}
+
+/// The golden image, as far as the run got with it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MadeImage {
+    pub image_id: ImageId,
+    pub instance: Option<InstanceState>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "PascalCase")]
+pub enum Output {
+    Region {
+        region: Region,
+        delivered: usize,
+        failed: usize,
+    },
+    Bake {
+        outcome: Outcome,
+        /// Set when not everything was delivered: the execution's error and cause.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+    },
+    Noted {},
+}
+
+/// The cause of an execution holds 32,768 characters:
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>
+const LONGEST_CAUSE: usize = 30_000;
+
+/// # Errors
+/// AWS's.
+pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
+    match input {
+        Input::Delivery { run, delivery, failure } => {
+            clients.store.put(&failure_key(&run.name, &delivery.region, delivery.index), &failure).await?;
+            Ok(Output::Noted {})
+        }
+        Input::Region { run, region, results, failure } => {
+            let results = tally::region(&clients.store, &run.name, &region, &results, failure).await?;
+            clients.store.put(&results_key(&run.name, &region.region), &results).await?;
+            let (delivered, failed) = count(&results.deliveries);
+            Ok(Output::Region { region: region.region, delivered, failed })
+        }
+        Input::Bake { plan, image, failure } => bake(clients, *plan, image, failure).await,
+    }
+}
+
+fn count(deliveries: &[DeliveryOutcome]) -> (usize, usize) {
+    let delivered = deliveries.iter().filter(|delivery| delivery.status == DeliveryStatus::Delivered).count();
+    (delivered, deliveries.len() - delivered)
+}
+
+async fn bake(
+    clients: &Clients,
+    plan: Plan,
+    image: Option<MadeImage>,
+    failure: Option<Failure>,
+) -> Result<Output, StepError> {
+    let mut deliveries = Vec::new();
+    let mut stopped_by = failure.clone();
+    for region in &plan.regions {
+        let found: Option<RegionResults> =
+            clients.store.get(&results_key(&plan.run.name, &region.region)).await?.map(|stored| stored.value);
+        let results = match found {
+            Some(results) => results,
+            None => tally::region(&clients.store, &plan.run.name, region, &[], failure.clone()).await?,
+        };
+        stopped_by = stopped_by.or(results.failure);
+        deliveries.extend(results.deliveries);
+    }
+    let (delivered, failed) = count(&deliveries);
+    let (image_id, instance) = image.map_or((None, None), |image| (Some(image.image_id), image.instance));
+    let report = Outcome {
+        bake_id: plan.bake.bake_id.clone(),
+        image_id,
+        image_name: plan.bake.image_name.clone(),
+        instance,
+        error: stopped_by.as_ref().map(|failure| failure.error.clone()),
+        reason: stopped_by.as_ref().map(Failure::reason),
+        delivered,
+        failed,
+        report: clients.store.name(&report_key(&plan.bake.bake_id)),
+        deliveries,
+    };
+    clients.store.put(&report_key(&plan.bake.bake_id), &report).await?;
+    let outcome = report.within(LONGEST_CAUSE);
+    let text = serde_json::to_string(&outcome).map_err(|e| StepError::new(ErrorKind::Unexpected, e.to_string()))?;
+    announce(clients, &plan.run, &text).await?;
+    close(clients, &plan).await?;
+    let error = outcome.error.clone().or_else(|| (failed > 0).then(|| "PartialDelivery".to_owned()));
+    Ok(Output::Bake { cause: error.is_some().then_some(text), outcome, error })
+}
+
+/// One event a bake on the default bus, so that others can act on it. It may come twice.
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
+async fn announce(clients: &Clients, run: &Run, outcome: &str) -> Result<(), StepError> {
+    let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
+        .source("ami-bakery")
+        .detail_type("AMI Bakery Bake Finished")
+        .resources(&run.arn)
+        .detail(outcome)
+        .build();
+    let answer =
+        clients.events.put_events().entries(entry).send().await.doing("events:PutEvents", "default", &clients.here)?;
+    if answer.failed_entry_count() == 0 {
+        return Ok(());
+    }
+    let why = answer.entries().first().and_then(|entry| entry.error_message()).unwrap_or("no reason given");
+    Err(StepError::new(
+        ErrorKind::Unavailable,
+        format!("events:PutEvents in {} did not take the event: {why}.", clients.here),
+    ))
+}
+
+/// The run is over: gives up its claims, and takes it out of the ledger last of all.
+async fn close(clients: &Clients, plan: &Plan) -> Result<(), StepError> {
+    for claimed in &plan.claims {
+        let key = claim_key(claimed);
+        if let Some(claim) = clients.store.get::<Claim>(&key).await?
+            && claim.value.run.arn == plan.run.arn
+        {
+            clients.store.remove(&key).await?;
+        }
+    }
+    clients.store.remove(&ledger_key(&plan.run.name)).await
+}

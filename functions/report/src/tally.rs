@@ -1,0 +1,174 @@
+//! How each planned delivery ended. One without a result has failed: a delivery is never unknown.
+
+use bakery::StepError;
+use bakery::ids::{BakeId, ImageId};
+use bakery::outcome::{DeliveryOutcome, DeliveryStatus};
+use bakery::plan::{Delivery, Failure, PlannedRegion};
+use bakery::store::{Store, failure_key};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// What a Region's deliveries came to, as the bucket keeps it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct RegionResults {
+    pub deliveries: Vec<DeliveryOutcome>,
+    /// What went wrong for the Region as a whole.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<Failure>,
+}
+
+/// What a child execution answered. One that died answers nothing that can be read.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Value")]
+pub struct ChildResult(Option<Ended>);
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Ended {
+    index: usize,
+    image_id: Option<ImageId>,
+    #[serde(rename = "SizeGiB")]
+    size_gib: Option<u64>,
+    error: Option<String>,
+}
+
+impl From<Value> for ChildResult {
+    fn from(value: Value) -> Self {
+        Self(serde_json::from_value(value).ok())
+    }
+}
+
+/// Reading a thousand reasons one after the other would take a minute.
+const READ_AT_ONCE: usize = 32;
+
+pub async fn region(
+    store: &Store,
+    run: &BakeId,
+    region: &PlannedRegion,
+    results: &[ChildResult],
+    failure: Option<Failure>,
+) -> Result<RegionResults, StepError> {
+    let planned: Vec<Delivery> = store.require(&region.deliveries_key).await?;
+    let ended: HashMap<_, _> =
+        results.iter().filter_map(|result| result.0.as_ref()).map(|end| (end.index, end)).collect();
+    let outcomes = planned.into_iter().map(|delivery| {
+        let (ended, failure) = (ended.get(&delivery.index).copied(), failure.as_ref());
+        async move {
+            let delivered = ended.is_some_and(|end| end.error.is_none() && end.image_id.is_some());
+            let noted = match delivered {
+                true => None,
+                false => {
+                    store.get(&failure_key(run, &delivery.region, delivery.index)).await?.map(|stored| stored.value)
+                }
+            };
+            Ok::<_, StepError>(outcome(delivery, ended, noted, failure))
+        }
+    });
+    // In the order of the plan.
+    let deliveries = stream::iter(outcomes).buffered(READ_AT_ONCE).try_collect().await?;
+    Ok(RegionResults { deliveries, failure })
+}
+
+fn outcome(
+    delivery: Delivery,
+    ended: Option<&Ended>,
+    noted: Option<Failure>,
+    of_region: Option<&Failure>,
+) -> DeliveryOutcome {
+    let failed = |error: String, reason: String| DeliveryOutcome {
+        account_id: delivery.account_id.clone(),
+        region: delivery.region.clone(),
+        route: delivery.route,
+        status: DeliveryStatus::Failed,
+        image_id: None,
+        kms_key_id: delivery.kms_key_id.clone(),
+        size_gib: None,
+        error: Some(error),
+        reason: Some(reason),
+    };
+    if let Some(noted) = noted {
+        return failed(noted.error.clone(), noted.reason());
+    }
+    match ended {
+        Some(Ended { image_id: Some(image_id), size_gib, error: None, .. }) => DeliveryOutcome {
+            status: DeliveryStatus::Delivered,
+            image_id: Some(image_id.clone()),
+            size_gib: *size_gib,
+            error: None,
+            reason: None,
+            ..failed(String::new(), String::new())
+        },
+        Some(Ended { error: Some(error), .. }) => {
+            failed(error.clone(), "Its reason could not be written down; see its child execution.".to_owned())
+        }
+        Some(Ended { error: None, image_id: None, .. }) | None => match (&delivery.problem, of_region) {
+            (Some(problem), _) => failed("InvalidRequest".to_owned(), problem.clone()),
+            (None, Some(failure)) => failed(failure.error.clone(), failure.reason()),
+            (None, None) => failed(
+                "Unexpected".to_owned(),
+                "Its child execution ended without a result; see the Map Run.".to_owned(),
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bakery::plan::Route;
+    use serde_json::json;
+
+    fn delivery(problem: Option<&str>) -> Delivery {
+        Delivery {
+            index: 0,
+            account_id: "222222222222".try_into().expect("an account"),
+            region: "us-east-1".try_into().expect("a Region"),
+            route: Route::Copy,
+            kms_key_id: None,
+            problem: problem.map(str::to_owned),
+            image_id: None,
+        }
+    }
+
+    fn ended(value: Value) -> Option<Ended> {
+        ChildResult::from(value).0
+    }
+
+    fn failure(error: &str, cause: &str) -> Failure {
+        Failure { error: error.into(), cause: cause.into() }
+    }
+
+    #[test]
+    fn delivered_needs_an_image() {
+        let end = ended(json!({"Index": 0, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 128}));
+        let outcome = outcome(delivery(None), end.as_ref(), None, None);
+        assert_eq!((outcome.status, outcome.size_gib), (DeliveryStatus::Delivered, Some(128)));
+    }
+
+    #[test]
+    fn no_result_is_a_failure() {
+        for nothing in [json!(null), json!({"Error": "States.Runtime"}), json!("dead")] {
+            assert_eq!(outcome(delivery(None), ended(nothing).as_ref(), None, None).status, DeliveryStatus::Failed);
+        }
+        let of_region = failure("AccessDenied", r#"{"errorMessage": "no"}"#);
+        let outcome = outcome(delivery(None), None, None, Some(&of_region));
+        assert_eq!((outcome.error.as_deref(), outcome.reason.as_deref()), (Some("AccessDenied"), Some("no")));
+    }
+
+    #[test]
+    fn a_noted_reason_wins() {
+        let end = ended(json!({"Index": 0, "Error": "ImageFailed"}));
+        let outcome = outcome(delivery(None), end.as_ref(), Some(failure("ImageFailed", "the whole story")), None);
+        assert_eq!(outcome.reason.as_deref(), Some("the whole story"));
+    }
+
+    #[test]
+    fn what_plan_found_is_told_even_if_the_map_never_ran() {
+        let of_region = failure("AccessDenied", "no");
+        let outcome = outcome(delivery(Some("no such key")), None, None, Some(&of_region));
+        assert_eq!(outcome.reason.as_deref(), Some("no such key"));
+    }
+}

@@ -1,0 +1,151 @@
+//! Takes grants back and proves it: those of one delivery, or all that a run still has in a Region.
+
+use aws_sdk_kms::types::GrantListEntry;
+use bakery::grants::{Grant, Grants};
+use bakery::ids::KeyArn;
+use bakery::plan::{Delivery, PlannedRegion, Run};
+use bakery::{Aws, Context, ErrorKind, StepError, names};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub struct Clients {
+    pub grants: Grants,
+}
+
+impl Clients {
+    pub fn new(aws: &Arc<Aws>) -> Result<Self, StepError> {
+        Ok(Self { grants: Grants::new(aws)? })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "Mode", rename_all_fields = "PascalCase", deny_unknown_fields)]
+pub enum Input {
+    /// The grants of one delivery. Without their ids, they are found out.
+    Delivery { run: Run, delivery: Delivery, kms_key_ids: Vec<KeyArn>, grants: Option<Vec<Grant>> },
+    /// Whatever the run still has granted for the Region.
+    Close { run: Run, region: PlannedRegion, kms_key_ids: Vec<KeyArn> },
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    /// How many grants were there to take back.
+    pub revoked: usize,
+}
+
+/// # Errors
+/// `RevokeFailed`, with the grant ids, when a grant is still there; `Throttled` and `Unavailable` as AWS says.
+pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
+    let grants = &clients.grants;
+    let found = match input {
+        Input::Delivery { grants: Some(known), .. } => known,
+        Input::Delivery { run, delivery, kms_key_ids, grants: None } => {
+            let mut found = Vec::new();
+            for key in &kms_key_ids {
+                found.extend(lost(grants, &run, &delivery, key).await?);
+            }
+            found
+        }
+        Input::Close { run, region, kms_key_ids } => {
+            let ours = |name: &str| {
+                name.starts_with(&names::run_grants(&grants.stack, &run.name))
+                    && name.ends_with(&format!("/{}", region.region))
+            };
+            let mut found = Vec::new();
+            for key in &kms_key_ids {
+                found.extend(listed(grants, key, ours).await?);
+            }
+            found
+        }
+    };
+    for grant in &found {
+        revoke(grants, grant).await?;
+    }
+    for grant in &found {
+        prove(grants, grant).await?;
+    }
+    Ok(Output { revoked: found.len() })
+}
+
+/// The delivery's grant on this key, if its id was lost with the answer. `ListGrants` may not show it yet, so the
+/// named `CreateGrant` is repeated: it gives the grant that is there, or one that is revoked right away.
+async fn lost(grants: &Grants, run: &Run, delivery: &Delivery, key: &KeyArn) -> Result<Vec<Grant>, StepError> {
+    match grants.create(&run.name, delivery, key).await {
+        Ok(grant) => Ok(vec![grant]),
+        Err(error) => match error.kind {
+            // Come back: it may be there.
+            ErrorKind::Throttled | ErrorKind::Unavailable => Err(error),
+            // The first call was most likely refused for the same reason; what can be seen decides.
+            ErrorKind::NotVisibleYet
+            | ErrorKind::InvalidRequest
+            | ErrorKind::AccessDenied
+            | ErrorKind::Conflict
+            | ErrorKind::ImageFailed
+            | ErrorKind::TimedOut
+            | ErrorKind::RevokeFailed
+            | ErrorKind::Unexpected => {
+                let name = names::grant(&grants.stack, &run.name, &delivery.account_id, &delivery.region);
+                listed(grants, key, |found| found == name).await
+            }
+        },
+    }
+}
+
+/// The key's grants whose name is as asked for.
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ListGrants.html>
+async fn listed(grants: &Grants, key: &KeyArn, wanted: impl Fn(&str) -> bool) -> Result<Vec<Grant>, StepError> {
+    let (kms, at) = grants.kms(key)?;
+    let mut pages = kms.list_grants().key_id(key.as_str()).limit(100).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(entry) = pages.next().await {
+        let entry: GrantListEntry = entry.doing("kms:ListGrants", key, &at)?;
+        if let Some(grant_id) = entry.grant_id()
+            && entry.name().is_some_and(&wanted)
+        {
+            found.push(Grant { kms_key_id: key.clone(), grant_id: grant_id.to_owned() });
+        }
+    }
+    Ok(found)
+}
+
+/// Gone already is success.
+async fn revoke(grants: &Grants, grant: &Grant) -> Result<(), StepError> {
+    let (kms, at) = grants.kms(&grant.kms_key_id)?;
+    let answer = kms.revoke_grant().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
+    match answer.doing("kms:RevokeGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), &at) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => Ok(()),
+        Err(error) => match error.kind {
+            ErrorKind::Throttled | ErrorKind::Unavailable => Err(error),
+            ErrorKind::NotVisibleYet
+            | ErrorKind::InvalidRequest
+            | ErrorKind::AccessDenied
+            | ErrorKind::Conflict
+            | ErrorKind::ImageFailed
+            | ErrorKind::TimedOut
+            | ErrorKind::RevokeFailed
+            | ErrorKind::Unexpected => Err(error.as_kind(ErrorKind::RevokeFailed)),
+        },
+    }
+}
+
+/// Reads back that the grant is gone.
+async fn prove(grants: &Grants, grant: &Grant) -> Result<(), StepError> {
+    let (kms, at) = grants.kms(&grant.kms_key_id)?;
+    let answer = kms.list_grants().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
+    let left = match answer.doing("kms:ListGrants", &grant.kms_key_id, &at) {
+        Ok(answer) => answer.grants().len(),
+        Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => 0,
+        Err(error) => return Err(error),
+    };
+    if left == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "Grant {} of {} in {at} was revoked and is still listed. If this lasts, revoke it by hand: aws kms revoke-grant \
+         --key-id {} --grant-id {}",
+        grant.grant_id, grant.kms_key_id, grant.kms_key_id, grant.grant_id
+    );
+    Err(StepError::new(ErrorKind::RevokeFailed, message))
+}

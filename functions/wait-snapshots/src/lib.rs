@@ -1,0 +1,145 @@
+//! One look at an image and its snapshots: ready, failed, or when to look again. It never waits.
+
+use aws_sdk_ec2::Client;
+use bakery::ids::{ImageId, InstanceId};
+use bakery::images;
+use bakery::names::{self, DELIVERY_TAG};
+use bakery::plan::{Bake, Delivery, Image, InstanceState};
+use bakery::readiness::{Readiness, check_after_seconds, keys, readiness, shortcoming};
+use bakery::time::Timestamp;
+use bakery::{Aws, Context, ErrorKind, Place, StepError};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+pub struct Clients {
+    pub ec2: bakery::Clients<Client>,
+}
+
+impl Clients {
+    pub fn new(aws: &Arc<Aws>) -> Result<Self, StepError> {
+        Ok(Self { ec2: bakery::Clients::new(aws, Client::new) })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Input {
+    pub bake: Bake,
+    /// The delivery whose copy this is; none for the golden image.
+    pub delivery: Option<Delivery>,
+    pub image_id: ImageId,
+    /// When the image was requested.
+    pub started_at: Timestamp,
+    pub now: Timestamp,
+    /// Looks taken before this one.
+    pub looks: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(tag = "Status", rename_all_fields = "PascalCase")]
+pub enum Output {
+    Pending {
+        check_after_seconds: u64,
+        /// Percent of all bytes.
+        progress: u8,
+    },
+    Available {
+        #[serde(flatten)]
+        image: Image,
+    },
+    /// The copy failed because a key was not accessible; the grant may have been too young.
+    KeyNotAccessible { reason: String },
+}
+
+/// # Errors
+/// `NotVisibleYet` while EC2 does not show the image, `ImageFailed`, `TimedOut`, else AWS's.
+pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
+    let place = input.delivery.as_ref().map_or_else(|| input.bake.place.clone(), Delivery::place);
+    let ec2 = clients.ec2.at(&place, input.now).await?;
+    let id = &input.image_id;
+    let Some(image) = images::look(&ec2, id, &place).await? else {
+        return Err(StepError::new(ErrorKind::NotVisibleYet, format!("Image {id} cannot be seen in {place}.")));
+    };
+    let snapshots = images::snapshots(&ec2, &image, &place).await?;
+    match readiness(&image, &snapshots) {
+        Readiness::Pending { progress } => pending(&input, progress, &place),
+        Readiness::Failed(reason) => {
+            let message = format!("In {place}, {reason}. What exists of it is removed; start the bake again.");
+            Err(StepError::new(ErrorKind::ImageFailed, message))
+        }
+        Readiness::KeyNotAccessible(reason) => Ok(Output::KeyNotAccessible { reason: format!("In {place}, {reason}") }),
+        Readiness::Available => {
+            if let Some(delivery) = &input.delivery {
+                verify(delivery, &input.bake, &image, &snapshots, &place)?;
+            }
+            let instance = match (&input.delivery, &input.bake.instance_id) {
+                (None, Some(instance)) => Some(instance_state(&ec2, instance, &place).await?),
+                _ => None,
+            };
+            Ok(Output::Available {
+                image: Image {
+                    image_id: image.image_id,
+                    snapshot_ids: image.snapshot_ids,
+                    kms_key_ids: keys(&snapshots),
+                    size_gib: snapshots.iter().map(|snapshot| snapshot.size_gib).sum(),
+                    instance,
+                },
+            })
+        }
+    }
+}
+
+fn pending(input: &Input, progress: u8, place: &Place) -> Result<Output, StepError> {
+    let waited = input.now.seconds_since(input.started_at);
+    let allowed = input.bake.timeout_minutes * 60;
+    if waited > allowed {
+        let message = format!(
+            "Image {} in {place} is still pending at {progress}% after {} minutes, longer than TimeoutMinutes = {} \
+             allows.",
+            input.image_id,
+            waited / 60,
+            input.bake.timeout_minutes
+        );
+        return Err(StepError::new(ErrorKind::TimedOut, message));
+    }
+    Ok(Output::Pending { check_after_seconds: check_after_seconds(progress, waited, input.looks, allowed), progress })
+}
+
+/// Read back from the receiver's account: only what is all there counts as delivered.
+fn verify(
+    delivery: &Delivery,
+    bake: &Bake,
+    image: &bakery::readiness::ImageLook,
+    snapshots: &[bakery::readiness::SnapshotLook],
+    place: &Place,
+) -> Result<(), StepError> {
+    let Some(key) = &delivery.kms_key_id else {
+        return Err(StepError::new(ErrorKind::InvalidRequest, "Delivery.KmsKeyId is missing."));
+    };
+    let tag = names::delivery(&bake.bake_id, &delivery.account_id, &delivery.region);
+    match shortcoming(image, snapshots, key, (DELIVERY_TAG, &tag)) {
+        None => Ok(()),
+        Some(why) => {
+            Err(StepError::new(ErrorKind::ImageFailed, format!("The copy in {place} is not as asked for: {why}.")))
+        }
+    }
+}
+
+/// Whether the instance came back from being imaged. That it did not is said, but does not stop the bake: the image
+/// is what it was meant to be.
+async fn instance_state(ec2: &Client, instance: &InstanceId, at: &Place) -> Result<InstanceState, StepError> {
+    let answer =
+        ec2.describe_instance_status().instance_ids(instance.as_str()).include_all_instances(true).send().await;
+    let status = match answer.doing("ec2:DescribeInstanceStatus", instance, at) {
+        Err(error) if error.is("InvalidInstanceID.NotFound") => "terminated".to_owned(),
+        answer => answer?.instance_statuses().first().map_or_else(
+            || "terminated".to_owned(),
+            |found| {
+                let state = found.instance_state().and_then(|state| state.name()).map(|name| name.as_str());
+                let checks = found.instance_status().and_then(|summary| summary.status()).map(|status| status.as_str());
+                if state == Some("running") { checks } else { state }.unwrap_or("unknown").to_owned()
+            },
+        ),
+    };
+    Ok(InstanceState { instance_id: instance.clone(), status })
+}

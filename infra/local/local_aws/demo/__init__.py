@@ -1,0 +1,1 @@
+"""The demo: one bake on the local AWS, from an encrypted instance to an image in each of two receivers' accounts."""

@@ -1,0 +1,87 @@
+"""What AWS does with images, snapshots and keys, and moto does not. `install()` puts it into moto.
+
+Each rule is a function with a name, the AWS page that it comes from and one test: the table is in
+`infra/local/README.md`.
+"""
+
+from moto.ec2.models import EC2Backend
+from moto.ec2.responses import EC2Response
+from moto.iam.models import IAMBackend
+from moto.kms.models import KmsBackend
+from moto.kms.responses import KmsResponse
+
+from . import (
+    copies,
+    creating,
+    grant_calls,
+    instances,
+    keys,
+    launching,
+    registering,
+    retiring,
+    sharing,
+    snapshots,
+    visibility,
+    volume_permission,
+    volumes,
+    world,
+)
+from .guard import guard, settle_before
+
+EC2_CALLS = [
+    creating.create_image,
+    copies.copy_image,
+    registering.register_image,
+    launching.run_instances,
+    instances.reboot_instances,
+    visibility.describe_images,
+    visibility.describe_snapshots,
+    sharing.modify_image_attribute,
+    sharing.reset_image_attribute,
+    sharing.describe_image_attribute,
+    volume_permission.modify_snapshot_attribute,
+    volume_permission.reset_snapshot_attribute,
+    volume_permission.describe_snapshot_attribute,
+    retiring.deregister_image,
+    retiring.delete_snapshot,
+    retiring.disable_image,
+    retiring.enable_image,
+]
+
+IAM_CHANGES = [
+    "attach_role_policy",
+    "detach_role_policy",
+    "put_role_policy",
+    "delete_role_policy",
+    "delete_role",
+    "create_policy_version",
+    "set_default_policy_version",
+]
+
+_installed = False
+
+
+def install():
+    """Puts every rule into moto, once."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    for module in (snapshots, registering, volumes, instances, launching, keys):
+        module.install()
+    _give_memory()
+    guard("ec2", EC2Response, EC2_CALLS)
+    guard("kms", KmsResponse, [*keys.CALLS, *grant_calls.CALLS])
+    settle_before(IAMBackend, *IAM_CHANGES)
+    settle_before(KmsBackend, "delete_key", "put_key_policy")
+
+
+def _give_memory():
+    """What a backend remembers beside what moto does."""
+    make = EC2Backend.__init__
+
+    def made(backend, *arguments, **named):
+        backend.copy_tokens, backend.launch_tokens = {}, {}
+        make(backend, *arguments, **named)
+
+    EC2Backend.__init__ = made

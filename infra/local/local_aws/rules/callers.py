@@ -1,0 +1,77 @@
+"""Who makes a call, and what that principal's own policies say."""
+
+from dataclasses import dataclass, field
+
+from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
+
+from . import policies
+from .switches import switch
+
+
+@dataclass(frozen=True)
+class Caller:
+    account: str
+    arn: str
+    # The role behind a session, else the arn.
+    principal: str
+    # The statements of the principal's own policies; None if nothing limits it: root, or a role that only STS knows.
+    statements: tuple | None = field(default=None, compare=False)
+
+    @property
+    def root(self):
+        return f"arn:aws:iam::{self.account}:root"
+
+    @property
+    def names(self):
+        """What a policy's Principal may call this caller directly, the account apart."""
+        return {self.arn, self.principal}
+
+    def identity_decision(self, action, resource, context):
+        """"Allow", "Deny" or None, by the caller's own policies."""
+        if self.statements is None or not switch("caller-iam-policies"):
+            return "Allow"
+        return policies.decide(self.statements, action, resource, {**self.context(), **context})
+
+    def context(self):
+        """The condition keys that tell who calls."""
+        return {
+            "aws:principalarn": self.principal,
+            "aws:principalaccount": self.account,
+            "aws:userid": self.arn,
+            "kms:calleraccount": self.account,
+        }
+
+
+def caller_of(response):
+    """The caller of a request that moto is answering."""
+    account, key_id = response.current_account, response.access_key
+    iam = iam_backends[account]["aws"]
+    role_arn = getattr(iam.access_keys.get(key_id), "role_arn", None)
+    if role_arn:
+        session = sts_backends[account]["aws"].get_assumed_role_from_access_key(key_id)
+        return Caller(account, session.arn if session else role_arn, role_arn, _role_statements(iam, role_arn))
+    user = iam.get_user_from_access_key_id(key_id)
+    if user:
+        return Caller(account, user.arn, user.arn, _statements(user))
+    return Caller(account, f"arn:aws:iam::{account}:root", f"arn:aws:iam::{account}:root")
+
+
+def _role_statements(iam, role_arn):
+    role = next((role for role in iam.get_roles() if role.arn == role_arn), None)
+    return _statements(role) if role else None
+
+
+def _statements(principal):
+    documents = list(principal.policies.values()) + [policy.document for policy in principal.managed_policies.values()]
+    return tuple(statement for document in documents for statement in policies.parse(document))
+
+
+def principal_exists(arn):
+    """Whether IAM, in the account that the ARN names, knows this role or user."""
+    _, _, service, _, account, name = arn.split(":", 5)
+    if service == "sts":
+        return name.split("/")[1] in {role.name for role in iam_backends[account]["aws"].get_roles()}
+    if name.startswith("role/"):
+        return any(role.arn == arn for role in iam_backends[account]["aws"].get_roles())
+    return any(user.arn == arn for user in list(iam_backends[account]["aws"].users.values()))

@@ -1,0 +1,55 @@
+"""What EBS needs of KMS keys, on behalf of whoever copies, images or launches."""
+
+from . import pages
+from .key_access import may
+from .registry import rule
+from .world import find_key
+
+# What the pages on sharing and copying encrypted snapshots list.
+NEEDED = (
+    "DescribeKey",
+    "CreateGrant",
+    "Decrypt",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+)
+
+
+def usable(key, caller, at, resource_id, operations=NEEDED):
+    """Whether EBS can use the key on the caller's behalf at a moment."""
+    return _active(key) and all(_allowed(key, caller, operation, at, resource_id) for operation in operations)
+
+
+@rule("copy-key-enabled", pages.KEY_STATES, without=True)
+def _active(key):
+    """Only an enabled symmetric key encrypts or decrypts; EBS supports no other."""
+    return key.key_state == "Enabled" and key.key_spec == "SYMMETRIC_DEFAULT"
+
+
+@rule("copy-key-operations", pages.SHARING_SNAPSHOTS, without=True)
+def _allowed(key, caller, operation, at, resource_id):
+    """Whoever copies a snapshot needs all the documented operations on its keys, by policy or by grant; EBS asks as a
+    service, with the snapshot's id as the encryption context."""
+    for_service = {"GrantIsForAWSResource": "true"} if operation == "CreateGrant" else {}
+    return may(
+        key,
+        caller,
+        operation,
+        at,
+        encryption_context={"aws:ebs:id": resource_id},
+        ViaService=f"ec2.{key.region}.amazonaws.com",
+        **for_service,
+    )
+
+
+def key_named(backend, key_id):
+    """The key that a call to EC2 names, in the account and Region of the call."""
+    return find_key(backend.account_id, backend.region_name, key_id)
+
+
+def key_arn(backend, key_id):
+    """The ARN of the key that is named, or what was named if there is no such key."""
+    key = key_named(backend, key_id)
+    return key.arn if key else key_id

@@ -1,0 +1,218 @@
+"""The calls that make, list, revoke and retire grants."""
+
+import json
+import re
+
+from moto.kms.models import kms_backends
+
+from . import grants, pages
+from .callers import caller_of, principal_exists
+from .errors import denied, kms
+from .grants import Grant
+from .key_access import may
+from .keys import UNSEEN, key_for, require_enabled
+from .registry import rule
+from .switches import switch
+from .timing import now
+from .world import find_key
+
+PRINCIPAL = re.compile(r"arn:aws[\w-]*:(iam|sts)::(\d{12}):(root|(user|role|federated-user|assumed-role)/.+)")
+
+
+def create_grant(response):
+    ask = response._get_param
+    name, operations, constraints = ask("Name"), ask("Operations") or [], ask("Constraints") or {}
+    grantee, retiring = ask("GranteePrincipal"), ask("RetiringPrincipal")
+    grants.check_name(name)
+    grants.check_operations(operations)
+    grants.check_constraints(constraints)
+    constraint_type = next(iter(constraints), "")
+    key = key_for(
+        response,
+        "CreateGrant",
+        foreign=True,
+        GrantOperations=operations,
+        GranteePrincipal=grantee,
+        RetiringPrincipal=retiring,
+        GrantConstraintType=constraint_type or None,
+        GrantIsForAWSResource="false",
+    )
+    grants.check_operations_of_key(key, operations)
+    for principal in filter(None, (grantee, retiring)):
+        _principal_kind(principal)
+        _principal_exists(principal)
+    require_enabled(key)
+    _dry_run(response)
+    issuer = caller_of(response).account
+    grant = add(key, name, grantee, operations, constraints, retiring, issuer)
+    return json.dumps({"GrantId": grant.id, "GrantToken": grant.new_token()})
+
+
+def add(key, name, grantee, operations, constraints, retiring, issuer):
+    """Makes a grant, or answers with the one that is there."""
+    same = _same_grant(key, (name, grantee, sorted(operations), constraints, retiring))
+    if same:
+        return same
+    grants.check_quota(key)
+    grant = Grant(key, name, grantee, operations, constraints, retiring, issuer)
+    key.grants[grant.id] = grant
+    return grant
+
+
+@rule("grant-named-once", pages.kms("CreateGrant"))
+def _same_grant(key, wanted):
+    """A grant asked for again with the same name and all the same parameters is the same grant."""
+    for grant in key.grants.values() if wanted[0] else ():
+        identity = (grant.name, grant.grantee_principal, sorted(grant.operations), grant.constraints)
+        if (*identity, grant.retiring_principal) == wanted:
+            return grant
+    return None
+
+
+@rule("grant-principal-kind", pages.GRANTS)
+def _principal_kind(principal):
+    """A grantee is an account's root, a user, a role or a session: no service, group or organization."""
+    if not PRINCIPAL.fullmatch(principal):
+        raise kms("InvalidArnException", f"ARN does not refer to a valid principal: {principal}")
+
+
+@rule("grant-principal-exists", pages.GRANTS)
+def _principal_exists(principal):
+    """A grant's principals must exist."""
+    root = principal.endswith(":root")
+    known = _account_is_known(principal) if root else principal_exists(principal)
+    if not known:
+        raise kms("InvalidArnException", f"ARN does not refer to a valid principal: {principal}")
+
+
+def _account_is_known(principal):
+    from moto.iam.models import iam_backends
+
+    return not switch("root-grantee-must-exist") or principal.split(":")[4] in iam_backends
+
+
+@rule("kms-dry-run", pages.kms("CreateGrant"))
+def _dry_run(response):
+    """A call with DryRun that would succeed answers DryRunOperationException and changes nothing."""
+    if response._get_param("DryRun"):
+        raise kms("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+
+
+def revoke_grant(response):
+    key = key_for(response, "RevokeGrant", foreign=True, GrantIsForAWSResource="false")
+    _dry_run(response)
+    remove(key, response._get_param("GrantId"))
+    return json.dumps(None)
+
+
+def remove(key, grant_id):
+    """Takes a grant back; who uses it may still do so for a while."""
+    grant = key.grants.pop(grant_id, None) or _gone(grant_id)
+    if grant:
+        grant.gone_at = now()
+        lasting = [old for old in key.past_grants if old.gone_at + switch("revoke-seconds") > now()]
+        key.past_grants = (*lasting, grant)
+
+
+@rule("grant-gone", pages.kms("RevokeGrant"))
+def _gone(grant_id):
+    """A grant that does not exist, or exists no more, cannot be revoked or retired. (The code is a switch.)"""
+    raise kms(switch("grant-gone-code"), f"Grant ID {grant_id} not found")
+
+
+def retire_grant(response):
+    caller = caller_of(response)
+    key, grant = _named(response, caller)
+    if grant is None:
+        _gone(response._get_param("GrantId") or "of the token")
+        return json.dumps(None)
+    _may_retire(caller, key, grant)
+    _dry_run(response)
+    remove(key, grant.id)
+    return json.dumps(None)
+
+
+def _named(response, caller):
+    """The grant that RetireGrant means, by token, or by key ARN and id."""
+    token, grant_id = response._get_param("GrantToken"), response._get_param("GrantId")
+    if token:
+        return next(((key, grant) for key, grant in _everywhere(response.region) if token in grant.tokens), (None, None))
+    key = find_key(caller.account, response.region, response._get_param("KeyId") or "")
+    return key, key and key.grants.get(grant_id)
+
+
+def _everywhere(region):
+    for account in list(kms_backends.values()):
+        if region in account.keys():
+            for key in list(account[region].keys.values()):
+                yield from ((key, grant) for grant in list(key.grants.values()))
+
+
+@rule("retire-by-whom", pages.kms("RetireGrant"))
+def _may_retire(caller, key, grant):
+    """A grant is retired by its retiring principal, by its grantee if it allows RetireGrant, or by the account that
+    made it."""
+    retiring = grant.retiring_principal in caller.names | {caller.root}
+    grantee = "RetireGrant" in grant.operations and grant.grantee_principal in caller.names | {caller.root}
+    if not (retiring or grantee or grant.issuer == caller.account):
+        raise denied(caller, "kms:RetireGrant", key.arn, UNSEEN)
+
+
+def list_grants(response):
+    key = key_for(response, "ListGrants", foreign=True, GrantIsForAWSResource="false")
+    found = list(key.grants.values())
+    return _page(response, _filtered(found, response._get_param("GrantId"), response._get_param("GranteePrincipal")))
+
+
+@rule("list-grants-filters", pages.kms("ListGrants"), without=lambda found, *_: found)
+def _filtered(found, grant_id, grantee):
+    """ListGrants by GrantId or GranteePrincipal answers with those alone."""
+    return [
+        grant
+        for grant in found
+        if grant_id in (None, grant.id) and grantee in (None, grant.grantee_principal)
+    ]
+
+
+def list_retirable_grants(response):
+    caller, principal = caller_of(response), response._get_param("RetiringPrincipal")
+    _own_principal(caller, principal)
+    return _page(response, _retirable(response.region, caller, principal))
+
+
+@rule("retirable-of-own-account", pages.kms("ListRetirableGrants"))
+def _own_principal(caller, principal):
+    """One asks for the retirable grants of a principal of one's own account only."""
+    if principal.split(":")[4] != caller.account:
+        raise denied(caller, "kms:ListRetirableGrants", principal, UNSEEN)
+
+
+@rule(
+    "retirable-on-any-key",
+    pages.kms("ListRetirableGrants"),
+    without=lambda region, caller, principal: [],
+)
+def _retirable(region, caller, principal):
+    """The retirable grants of a principal are those on all keys of the Region, other accounts' keys too."""
+    return [grant for _, grant in _everywhere(region) if grant.retiring_principal == principal]
+
+
+@rule(
+    "list-grants-paging",
+    pages.kms("ListGrants"),
+    without=lambda _, found: json.dumps({"Grants": [grant.to_json() for grant in found], "Truncated": False}),
+)
+def _page(response, found):
+    """A page is 50 grants, or Limit, 1 to 100; Truncated tells that there are more, from NextMarker on."""
+    limit, marker = response._get_param("Limit", 50), response._get_param("Marker")
+    if not 1 <= limit <= 100:
+        raise kms("ValidationException", "Limit must be between 1 and 100")
+    start = next((number for number, grant in enumerate(found) if grant.id == marker), None) if marker else 0
+    if start is None:
+        raise kms("InvalidMarkerException", "The marker is invalid.")
+    rest = found[start + limit :]
+    answer = {"Grants": [grant.to_json() for grant in found[start : start + limit]], "Truncated": bool(rest)}
+    return json.dumps({**answer, **({"NextMarker": rest[0].id} if rest else {})})
+
+
+CALLS = [create_grant, revoke_grant, retire_grant, list_grants, list_retirable_grants]

@@ -1,0 +1,60 @@
+"""Every call of EC2 and KMS is answered whole, one after the other, in a world that time has caught up with."""
+
+import functools
+
+from moto.core.responses import ActionResult
+from moto.core.utils import camelcase_to_underscores, get_service_model
+
+from . import rates, world
+from .timing import now
+
+
+def guard(service, response_class, calls=()):
+    """Puts `calls`, functions of a response object named after their action, on a response class of moto and watches
+    over all of its actions."""
+    for function in calls:
+        setattr(response_class, function.__name__, _method(function))
+    for operation in get_service_model(service).operation_names:
+        name = camelcase_to_underscores(operation)
+        if hasattr(response_class, name):
+            setattr(response_class, name, _guarded(service, operation, getattr(response_class, name)))
+
+
+def _method(function):
+    @functools.wraps(function)
+    def method(self):
+        return function(self)
+
+    return method
+
+
+def _guarded(service, operation, method):
+    @functools.wraps(method)
+    def guarded(self):
+        with world.lock:
+            rates.take(service, operation, self)
+            world.settle(now())
+            answer = method(self)
+            if not isinstance(answer, ActionResult):
+                return answer
+            # moto reads what it answers while it writes it; nobody may change that meanwhile.
+            status, headers, body = self.serialized(answer)
+            return status, {**headers, "status": status}, body
+
+    return guarded
+
+
+def settle_before(owner, *names):
+    """Lets time catch up before these methods of a moto backend change what images depend on."""
+    for name in names:
+        setattr(owner, name, _settled(getattr(owner, name)))
+
+
+def _settled(method):
+    @functools.wraps(method)
+    def settled(*arguments, **named):
+        with world.lock:
+            world.settle(now())
+            return method(*arguments, **named)
+
+    return settled

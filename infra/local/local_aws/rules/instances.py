@@ -1,0 +1,95 @@
+"""Instances, as far as imaging goes: what they run, how they boot, and what their status checks say."""
+
+from moto.core.responses import EmptyResult
+from moto.ec2.models.instances import Instance
+
+from . import pages
+from .creating import find_instance
+from .images import NATURE
+from .registry import rule
+from .timing import REBOOT_QUEUE_SECONDS, STATUS_CHECK_SECONDS, now
+
+_init, _start, _terminate = Instance.__init__, Instance.start, Instance.terminate
+
+
+def _made(instance, *arguments, **named):
+    instance.image_nature, instance.impaired = dict(NATURE), False
+    instance.boots, instance.interruptions = [now()], []
+    _init(instance, *arguments, **named)
+
+
+def boot(instance, at):
+    instance.boots.append(at)
+
+
+def start(instance):
+    boot(instance, now())
+    return _start(instance)
+
+
+def terminate(instance):
+    instance.interruptions.append(now())
+    return _terminate(instance)
+
+
+def reboot(instance):
+    at = _reboot_time()
+    boot(instance, at)
+    instance.interruptions.append(at)
+
+
+@rule("reboot-is-queued", pages.ec2("RebootInstances"), without=now)
+def _reboot_time():
+    """RebootInstances only queues: the instance goes down some seconds later, and looks healthy until then."""
+    return now() + REBOOT_QUEUE_SECONDS
+
+
+def status(instance):
+    """One of the two status checks, which pass and fail together here."""
+    if instance.state != "running":
+        return {"Status": "not-applicable"}
+    if instance.impaired:
+        return {"Status": "impaired", "Details": [{"Name": "reachability", "Status": "failed"}]}
+    if _initializing(instance):
+        return {"Status": "initializing", "Details": [{"Name": "reachability", "Status": "initializing"}]}
+    return {"Status": "ok", "Details": [{"Name": "reachability", "Status": "passed"}]}
+
+
+@rule("status-checks-initialize", pages.STATUS_CHECKS, without=False)
+def _initializing(instance):
+    """After a boot both status checks are initializing before they pass."""
+    last = max(moment for moment in instance.boots if moment <= now())
+    return now() < last + STATUS_CHECK_SECONDS
+
+
+def nature(instance):
+    """What an image of this instance takes over from it: its platform, its billing and its product codes."""
+    return {
+        **instance.image_nature,
+        "root_device_name": instance.root_device_name,
+        "root_device_type": instance.root_device_type,
+        "product_codes": _carried(instance.product_codes),
+    }
+
+
+@rule("product-codes-carried", pages.BILLING, without=[])
+def _carried(codes):
+    """What is made from an image or instance keeps its product codes."""
+    return codes
+
+
+def reboot_instances(response):
+    ids = response._get_param("InstanceIds", [])
+    instances = [find_instance(response.ec2_backend, instance_id) for instance_id in ids]
+    response.error_on_dryrun()
+    for instance in instances:
+        if instance.state == "running":
+            instance.reboot()
+    return EmptyResult()
+
+
+def install():
+    Instance.__init__ = _made
+    Instance.boot, Instance.start, Instance.terminate, Instance.reboot = boot, start, terminate, reboot
+    Instance.instance_status = Instance.system_status = property(status)
+    Instance.nature = nature

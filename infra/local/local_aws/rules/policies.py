@@ -1,0 +1,87 @@
+"""Evaluation of policy documents, with their conditions.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+import fnmatch
+import json
+from urllib.parse import unquote
+
+
+def parse(document):
+    """The statements of a document that may still be text."""
+    if isinstance(document, str):
+        document = json.loads(document if document.lstrip().startswith("{") else unquote(document or "{}"))
+    return _list((document or {}).get("Statement"))
+
+
+def decide(statements, action, resource, context, principals=None):
+    """"Allow", "Deny" or None.
+
+    `principals` are the names that the caller answers to, for a resource policy; None for an identity policy.
+    """
+    answers = {
+        statement["Effect"]
+        for statement in statements
+        if _named(statement, "Action", action, ignore_case=True)
+        and _named(statement, "Resource", resource)
+        and (principals is None or _principal(statement, principals))
+        and _conditions(statement.get("Condition", {}), context)
+    }
+    return "Deny" if "Deny" in answers else "Allow" if "Allow" in answers else None
+
+
+def _list(value):
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def like(value, pattern):
+    """`*` and `?`, and nothing else, are wild."""
+    return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
+
+
+def _named(statement, element, value, ignore_case=False):
+    patterns = _list(statement.get(element, statement.get(f"Not{element}", "*")))
+    if ignore_case:
+        value, patterns = value.lower(), [pattern.lower() for pattern in patterns]
+    return any(like(value, pattern) for pattern in patterns) != (f"Not{element}" in statement)
+
+
+def _principal(statement, principals):
+    stated = statement.get("Principal", statement.get("NotPrincipal", {}))
+    names = ["*"] if stated == "*" else _list(stated.get("AWS"))
+    return any(name == "*" or name in principals for name in names) != ("NotPrincipal" in statement)
+
+
+def _conditions(conditions, context):
+    return all(
+        _condition(operator, _list(values), context.get(key.lower()))
+        for operator, keys in conditions.items()
+        for key, values in keys.items()
+    )
+
+
+def _condition(operator, wanted, found):
+    wanted = [str(value).lower() if isinstance(value, bool) else str(value) for value in wanted]
+    qualifier, _, operator = operator.rpartition(":")
+    if operator == "Null":
+        return (found is None) == (wanted == ["true"])
+    if_exists = operator.endswith("IfExists")
+    operator = operator.removesuffix("IfExists")
+    negated = "Not" in operator
+    if found is None:
+        return if_exists or negated or qualifier == "ForAllValues"
+    test = OPERATORS[operator.replace("Not", "")]
+    matches = [any(test(value, want) for want in wanted) != negated for value in _list(found)]
+    return all(matches) if qualifier == "ForAllValues" or negated else any(matches)
+
+
+OPERATORS = {
+    "StringEquals": str.__eq__,
+    "StringEqualsIgnoreCase": lambda value, want: value.lower() == want.lower(),
+    "StringLike": like,
+    "ArnEquals": like,
+    "ArnLike": like,
+    "Bool": lambda value, want: value.lower() == want.lower(),
+    "NumericEquals": lambda value, want: float(value) == float(want),
+}

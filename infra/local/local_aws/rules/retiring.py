@@ -1,0 +1,111 @@
+"""The end of images and snapshots."""
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from . import pages
+from .callers import caller_of
+from .errors import ec2
+from .ownership import own_image, own_snapshot
+from .registry import rule
+from .switches import switch
+
+
+def deregister_image(response):
+    backend, ask = response.ec2_backend, response._get_param
+    image = own_image(backend, ask("ImageId"))
+    _protected(image)
+    response.error_on_dryrun()
+    pending = image.state == "pending"
+    del backend.amis[image.id]
+    backend.deleted_amis.append(image.id)
+    if pending:
+        _cancel(image)
+    results = []
+    if ask("DeleteAssociatedSnapshots", False):
+        results = [_delete(backend, snapshot, caller_of(response)) for snapshot in image.snapshots]
+    return ActionResult({"Return": True, "DeleteSnapshotResults": results})
+
+
+@rule("deregister-cancels-copy", pages.COPYING)
+def _cancel(image):
+    """Deregistering a pending image cancels it: its unfinished snapshots go away."""
+    image.give_up()
+    for snapshot in image.snapshots:
+        if snapshot.status == "pending":
+            snapshot.ec2_backend.snapshots.pop(snapshot.id, None)
+
+
+def _protected(image):
+    """See protection."""
+
+
+def _delete(backend, snapshot, caller):
+    """Deletes a snapshot with its image, and says how that went."""
+    code = "success"
+    if snapshot.id not in backend.snapshots:
+        code = "client-error"
+    elif users(backend, snapshot):
+        code = _skipped()
+    elif not _may_delete(snapshot, caller):
+        code = "missing-permissions"
+    else:
+        del backend.snapshots[snapshot.id]
+    return {"SnapshotId": snapshot.id, "ReturnCode": code}
+
+
+@rule("deregister-skips-used-snapshots", pages.DEREGISTERING, without="success")
+def _skipped():
+    """Snapshots that other images use stay, and the call says so while it succeeds."""
+    return "skipped"
+
+
+@rule("deregister-needs-delete-permission", pages.ec2("DeleteSnapshotReturnCode"), without=True)
+def _may_delete(snapshot, caller):
+    """Without ec2:DeleteSnapshot the snapshots stay, and the call says so while it succeeds."""
+    arn = f"arn:aws:ec2:{snapshot.ec2_backend.region_name}::snapshot/{snapshot.id}"
+    context = {"ec2:region": snapshot.ec2_backend.region_name, "aws:requestedregion": snapshot.ec2_backend.region_name}
+    tags = snapshot.ec2_backend.tags.get(snapshot.id, {})
+    context |= {f"{prefix}:resourcetag/{key.lower()}": tags[key] for key in tags for prefix in ("aws", "ec2")}
+    return caller.identity_decision("ec2:DeleteSnapshot", arn, context) == "Allow"
+
+
+def users(backend, snapshot):
+    """The images that use a snapshot."""
+    return [image for image in list(backend.amis.values()) if snapshot in image.snapshots]
+
+
+def delete_snapshot(response):
+    backend = response.ec2_backend
+    snapshot = own_snapshot(backend, response._get_param("SnapshotId"))
+    for image in users(backend, snapshot):
+        _in_use(snapshot, image)
+    response.error_on_dryrun()
+    del backend.snapshots[snapshot.id]
+    return EmptyResult()
+
+
+@rule("snapshot-in-use", pages.EC2_ERRORS)
+def _in_use(snapshot, image):
+    """A snapshot that a registered or disabled image uses cannot be deleted."""
+    raise ec2("InvalidSnapshot.InUse", f"The snapshot {snapshot.id} is currently in use by {image.id}")
+
+
+def disable_image(response):
+    image = own_image(response.ec2_backend, response._get_param("ImageId"))
+    response.error_on_dryrun()
+    image.disabled = True
+    _strip(image)
+    return ActionResult({"Return": True})
+
+
+@rule("disable-strips-sharing", pages.DISABLING)
+def _strip(image):
+    """Disabling an image takes back all its launch permissions, and enabling it does not give them again."""
+    image.launch_permissions = []
+
+
+def enable_image(response):
+    image = own_image(response.ec2_backend, response._get_param("ImageId"))
+    response.error_on_dryrun()
+    image.disabled = False
+    return ActionResult({"Return": True})

@@ -1,0 +1,187 @@
+"""Sharing an image: its launch permission and its other attributes."""
+
+import re
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from . import pages
+from .errors import ec2
+from .ownership import own_image
+from .registry import rule
+from .switches import switch
+from .world import find_key
+
+ACCOUNT = re.compile(r"\d{12}")
+ORGANIZATION = re.compile(r"arn:aws[\w-]*:organizations::\d{12}:organization/o-[a-z0-9]{10,32}")
+UNIT = re.compile(r"arn:aws[\w-]*:organizations::\d{12}:ou/o-[a-z0-9]{10,32}/ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
+
+# The names of one attribute's parameters, when OperationType says what to do with them.
+FLAT = {
+    "UserIds": "UserId",
+    "UserGroups": "Group",
+    "OrganizationArns": "OrganizationArn",
+    "OrganizationalUnitArns": "OrganizationalUnitArn",
+}
+ATTRIBUTES = ("Description", "LaunchPermission", "ImdsSupport", "ProductCodes")
+
+
+def modify_image_attribute(response):
+    ask = response._get_param
+    image = own_image(response.ec2_backend, ask("ImageId"))
+    _one_attribute([name for name in ATTRIBUTES if ask(name)])
+    response.error_on_dryrun()
+    if ask("Description"):
+        image.description = ask("Description").get("Value", "")
+    elif ask("ImdsSupport"):
+        image.imds_support = ask("ImdsSupport").get("Value")
+    elif ask("ProductCodes"):
+        image.product_codes = [{"ProductCodeId": c, "ProductCodeType": "marketplace"} for c in ask("ProductCodes")]
+    elif ask("Attribute") == "description":
+        image.description = ask("Value", "")
+    else:
+        share(image, *_asked(ask))
+    return EmptyResult()
+
+
+@rule("image-one-attribute", pages.ec2("ModifyImageAttribute"))
+def _one_attribute(given):
+    """One attribute is modified at a time."""
+    if len(given) > 1:
+        raise ec2("InvalidParameterCombination", "Fields for multiple attribute types specified")
+
+
+def _asked(ask):
+    """The permissions to add and to remove, in either form."""
+    permission = ask("LaunchPermission", {})
+    add, remove = list(permission.get("Add", [])), list(permission.get("Remove", []))
+    flat = [{kind: value} for name, kind in FLAT.items() for value in ask(name, [])]
+    if flat:
+        {"add": add, "remove": remove}[ask("OperationType", "add")].extend(flat)
+    return add, remove
+
+
+def share(image, add, remove):
+    for permission in [*add, *remove]:
+        _check(permission)
+    if add:
+        _image_ready(image)
+        for snapshot in image.snapshots:
+            _not_aws_managed(snapshot)
+    if {"Group": "all"} in add:
+        _public_allowed(image)
+        _marketplace_not_public(image)
+    wanted = [one for one in image.launch_permissions if one not in remove]
+    wanted += [one for one in _distinct(add) if one not in wanted and one not in remove]
+    _quota(wanted)
+    image.launch_permissions = wanted
+
+
+def _distinct(permissions):
+    return [one for number, one in enumerate(permissions) if one not in permissions[:number]]
+
+
+@rule("share-available-image", pages.EC2_ERRORS)
+def _image_ready(image):
+    """A pending image cannot be shared."""
+    if image.state not in ("available", "disabled"):
+        message = f"The AMI ID '{image.id}' is currently {image.state} and may not be used for this operation"
+        raise ec2("InvalidAMIID.Unavailable", message)
+
+
+@rule("share-image-not-aws-key", pages.SHARING_EXPLICIT)
+def _not_aws_managed(snapshot):
+    """An image with a snapshot encrypted under an AWS managed key cannot be shared."""
+    if aws_managed(snapshot):
+        raise ec2(
+            "InvalidParameter",
+            "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.",
+        )
+
+
+def aws_managed(snapshot):
+    key = find_key(snapshot.owner_id, snapshot.ec2_backend.region_name, snapshot.kms_key_id or "")
+    return key is not None and key.key_manager == "AWS"
+
+
+def _check(permission):
+    account_grammar(permission.get("UserId"))
+    group_known(permission.get("Group"))
+    _organization_arn(permission)
+
+
+@rule("account-id-grammar", pages.EC2_ERRORS)
+def account_grammar(account):
+    """An account id has 12 digits and no hyphens."""
+    if account is not None and not ACCOUNT.fullmatch(account):
+        raise ec2("InvalidAMIAttributeItemValue", f'Invalid attribute item value "{account}" for userId item type.')
+
+
+@rule("group-all", pages.ec2("LaunchPermission"))
+def group_known(group):
+    """The only group that there is, is all."""
+    if group not in (None, "all"):
+        raise ec2("InvalidAMIAttributeItemValue", f'Invalid attribute item value "{group}" for UserGroup item type.')
+
+
+@rule("organization-full-arn", pages.SHARING_ORGANIZATIONS)
+def _organization_arn(permission):
+    """Organizations and their units are named by their full ARN."""
+    for kind, form in (("OrganizationArn", ORGANIZATION), ("OrganizationalUnitArn", UNIT)):
+        value = permission.get(kind)
+        if value is not None and not form.fullmatch(value):
+            raise ec2("InvalidAMIAttributeItemValue", f'Invalid attribute item value "{value}" for {kind} item type.')
+
+
+@rule("shares-per-image", pages.AMI_QUOTAS)
+def _quota(permissions):
+    """An image is shared with at most 1,000 accounts, organizations and units."""
+    if len([one for one in permissions if "Group" not in one]) > switch("shares-per-image"):
+        raise ec2(switch("too-many-shares-code"), "The image is shared with too many entities.")
+
+
+def _public_allowed(image):
+    """See public_access."""
+
+
+def _marketplace_not_public(image):
+    """See public_access."""
+
+
+def reset_image_attribute(response):
+    image = own_image(response.ec2_backend, response._get_param("ImageId"))
+    response.error_on_dryrun()
+    image.launch_permissions = []
+    return EmptyResult()
+
+
+def describe_image_attribute(response):
+    ask = response._get_param
+    image, attribute = own_image(response.ec2_backend, ask("ImageId")), ask("Attribute")
+    response.error_on_dryrun()
+    answer = {"ImageId": image.id}
+    if attribute == "launchPermission":
+        answer["LaunchPermissions"] = image.launch_permissions
+    elif attribute == "productCodes":
+        answer["ProductCodes"] = image.product_codes
+    elif attribute == "blockDeviceMapping":
+        raise ec2("AuthFailure", "Unauthorized attempt to access restricted resource")
+    elif attribute in VALUES:
+        name, value = VALUES[attribute]
+        answer[name] = {"Value": value(image)}
+    else:
+        raise ec2("InvalidParameterValue", f"Value ({attribute}) for parameter attribute is invalid.")
+    return ActionResult(answer)
+
+
+VALUES = {
+    "description": ("Description", lambda image: image.description),
+    "kernel": ("KernelId", lambda image: image.kernel_id),
+    "ramdisk": ("RamdiskId", lambda image: None),
+    "sriovNetSupport": ("SriovNetSupport", lambda image: image.sriov),
+    "bootMode": ("BootMode", lambda image: image.boot_mode),
+    "tpmSupport": ("TpmSupport", lambda image: None),
+    "uefiData": ("UefiData", lambda image: None),
+    "imdsSupport": ("ImdsSupport", lambda image: image.imds_support),
+    "lastLaunchedTime": ("LastLaunchedTime", lambda image: image.last_launched_time),
+    "deregistrationProtection": ("DeregistrationProtection", lambda image: image.deregistration_protection),
+}

@@ -1,0 +1,81 @@
+"""What is not certain about AWS, and what a test may want otherwise, by name.
+
+Each switch is read from the environment at the start (`LOCAL_AWS_SWITCH_` and its name in capitals, `_` for `-`) and
+can be set at any time with `set_switch`.
+"""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Switch:
+    default: bool | float | str
+    meaning: str
+
+
+SWITCHES = {
+    "image-not-found-seconds": Switch(1.0, "how long DescribeImages by id does not find an image just made"),
+    "create-image-state-code": Switch("IncorrectState", "code of CreateImage of an instance in the wrong state"),
+    "failed-image-keeps-name": Switch(True, "a failed image holds its name until it is deregistered"),
+    "pending-source-code": Switch("InvalidAMIID.Unavailable", "code of CopyImage of an image that is not available"),
+    "key-without-encrypted-code": Switch("InvalidParameterDependency", "code of KmsKeyId without Encrypted"),
+    "copy-without-key-keeps-key": Switch(True, "an owned encrypted image copied in its Region without KmsKeyId keeps "
+                                         "its key, as the AMI pages say, and does not get the default key"),
+    "windows-stays-in-account": Switch(True, "CopyImage of another account's Windows image is refused"),
+    "caller-iam-policies": Switch(True, "the IAM policies of a role that exists are applied to its use of keys"),
+    "root-grantee-needs-iam": Switch(True, "a grant to an account's root needs the caller's IAM permission, too"),
+    "root-grantee-must-exist": Switch(False, "a grant to the root of an account that was never seen is refused"),
+    "create-image-key-operations": Switch("", "KMS operations that CreateImage of encrypted volumes needs"),
+    "copy-failure-code": Switch("Client.InvalidKMSKey.Inaccessible", "StateReason code of a copy without its key"),
+    "sharer-needs-key": Switch(True, "ModifySnapshotAttribute needs kms:DescribeKey on the snapshot's key"),
+    "grant-seconds": Switch(3.0, "how long a new grant is not seen by those who use the key"),
+    "revoke-seconds": Switch(3.0, "how long a revoked grant may still be used"),
+    "grant-gone-code": Switch("NotFoundException", "code of RevokeGrant and RetireGrant for a grant that is gone"),
+    "grants-per-key": Switch(50_000, "grants a key can have"),
+    "shares-per-image": Switch(1_000, "accounts, organizations and OUs an image can be shared with"),
+    "too-many-shares-code": Switch("ResourceLimitExceeded", "code of sharing an image with too many"),
+    "image-copies-at-once": Switch(300, "image copies in progress, by account and destination Region"),
+    "snapshot-copies-at-once": Switch(20, "CopySnapshot in progress, by account and destination Region"),
+    "image-copies-are-snapshot-copies": Switch(False, "the snapshots of CopyImage count as CopySnapshot does"),
+    "protected-image-code": Switch("OperationNotPermitted", "code of DeregisterImage of a protected image"),
+    "rates": Switch(True, "AWS's request rates are kept"),
+}
+
+_set = {}
+
+
+def _parse(name, value):
+    default = SWITCHES[name].default
+    if isinstance(default, bool):
+        if str(value).lower() not in ("true", "false", "1", "0", "on", "off"):
+            raise ValueError(f"{name} is true or false, not {value!r}")
+        return str(value).lower() in ("true", "1", "on")
+    return type(default)(value)
+
+
+def switch(name):
+    """What the switch stands at."""
+    return _set.get(name, SWITCHES[name].default)
+
+
+def set_switch(name, value):
+    """Sets a switch, `None` puts it back. Raises KeyError for an unknown name, ValueError for a wrong value."""
+    if name not in SWITCHES:
+        raise KeyError(name)
+    if value is None:
+        _set.pop(name, None)
+    else:
+        _set[name] = _parse(name, value)
+
+
+def reset_switches():
+    """Every switch as the environment says."""
+    _set.clear()
+    for name in SWITCHES:
+        value = os.environ.get(f"LOCAL_AWS_SWITCH_{name.upper().replace('-', '_')}")
+        if value is not None:
+            set_switch(name, value)
+
+
+reset_switches()

@@ -1,0 +1,58 @@
+"""Tags of images and snapshots: whose are seen by whom, and which are allowed."""
+
+from . import pages
+from .errors import ec2
+from .registry import rule
+
+
+def tags_of(resource, viewer):
+    """A resource's tags as an account sees them."""
+    tags = resource.ec2_backend.tags.get(resource.id, {})
+    if viewer != resource.owner_id:
+        tags = _seen_by_others(tags)
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+@rule("tags-of-owner-only", pages.SHARING_EXPLICIT, without=lambda tags: tags)
+def _seen_by_others(tags):
+    """Tags of a shared resource are seen by its owner alone."""
+    return {}
+
+
+def specified(specifications, kind):
+    """The tags that a call asks for on what it makes of this kind."""
+    return {
+        tag["Key"]: tag.get("Value", "")
+        for specification in specifications or []
+        if specification.get("ResourceType") == kind
+        for tag in specification.get("Tags", [])
+    }
+
+
+def check(specifications):
+    """Refuses what CreateImage, CopyImage and RegisterImage may not tag, or not so."""
+    for specification in specifications or []:
+        _kinds(specification.get("ResourceType"))
+        _reserved(specification.get("Tags", []))
+        _limit(specification.get("Tags", []))
+
+
+@rule("image-tags-on-image-or-snapshot", pages.ec2("CreateImage"))
+def _kinds(kind):
+    """Tags given with an image go on the image, or on its snapshots; any other kind fails the request."""
+    if kind not in ("image", "snapshot"):
+        raise ec2("InvalidParameterValue", f"'{kind}' is not a valid taggable resource type for this operation.")
+
+
+@rule("tag-keys-reserved", pages.TAGS)
+def _reserved(tags):
+    """Tag keys that begin with aws: are AWS's own."""
+    if any(tag["Key"].lower().startswith("aws:") for tag in tags):
+        raise ec2("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
+
+
+@rule("tags-per-resource", pages.TAGS)
+def _limit(tags):
+    """A resource has at most 50 tags."""
+    if len({tag["Key"] for tag in tags}) > 50:
+        raise ec2("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")

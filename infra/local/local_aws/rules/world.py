@@ -1,0 +1,73 @@
+"""Finds things in every account, which moto keeps apart."""
+
+import threading
+
+from moto.ec2.models import ec2_backends
+from moto.kms.models import kms_backends
+
+# Held while a call of EC2 or KMS is at work: what it reads does not change under it.
+lock = threading.RLock()
+
+# The account whose images everybody sees.
+AMAZON = "137112412989"
+
+
+def backends(region):
+    """The EC2 backends of every account that uses the Region."""
+    ec2_backends[AMAZON][region]  # it may not have been asked for yet
+    accounts = list(ec2_backends.values())
+    return [account[region] for account in accounts if region in account.keys()]
+
+
+def find_image(region, image_id):
+    """The image of this id, whoever owns it."""
+    return next((backend.amis[image_id] for backend in backends(region) if image_id in backend.amis), None)
+
+
+def find_snapshot(region, snapshot_id):
+    """The snapshot of this id, whoever owns it."""
+    found = (backend.snapshots.get(snapshot_id) for backend in backends(region))
+    return next((snapshot for snapshot in found if snapshot), None)
+
+
+def find_key(account, region, key_id):
+    """The key that an account means by an id, an alias, or an ARN of either; None if there is none."""
+    if key_id.startswith("arn:"):
+        parts = key_id.split(":", 5)
+        if len(parts) < 6 or parts[3] != region:
+            return None
+        account, key_id = parts[4], parts[5].removeprefix("key/")
+    if account not in kms_backends and not key_id.startswith("alias/aws/"):
+        return None
+    backend = kms_backends[account][region]
+    if key_id.startswith("alias/"):
+        key_id = backend.get_key_id_from_alias(key_id)
+    return backend.keys.get(key_id)
+
+
+def default_key(backend):
+    """The key that EBS takes in an account and Region when none is named: the account's choice, else `aws/ebs`."""
+    chosen = backend.default_kms_key_id and find_key(backend.account_id, backend.region_name, backend.default_kms_key_id)
+    return chosen or find_key(backend.account_id, backend.region_name, "alias/aws/ebs")
+
+
+# Images that are still to become available or to fail.
+_at_work = []
+
+
+def watch(image):
+    _at_work.append(image)
+
+
+def settle(now):
+    """Lets everything happen that was due by now. It is called before anything is read or changed, so that what a
+    key or a policy was at the time is what counts."""
+    for image in list(_at_work):
+        image.settle(now)
+        if image.settled:
+            _at_work.remove(image)
+
+
+def forget():
+    """Forgets all work, when moto forgets everything else."""
+    _at_work.clear()

@@ -1,0 +1,178 @@
+//! Clients for the owner's account and for the receivers'.
+
+use crate::ids::{AccountId, Region};
+use crate::settings::{ReceiverRole, setting};
+use crate::time::Timestamp;
+use crate::{Context, StepError};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// An account in one Region: where something is, or is done.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Place {
+    pub account_id: AccountId,
+    pub region: Region,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "account {}, Region {}", self.account_id, self.region)
+    }
+}
+
+/// The function's own configuration, and the receivers' credentials that it has got so far.
+pub struct Aws {
+    config: SdkConfig,
+    here: Place,
+    receiver: ReceiverRole,
+    external_id: Option<String>,
+    session: String,
+    assumed: Mutex<HashMap<AccountId, (Credentials, Timestamp)>>,
+}
+
+/// Credentials got by role chaining last an hour. They are renewed when less than this is left, since a task may be
+/// retried for a while with the moment at which its state was entered.
+const RENEW_SECONDS_BEFORE_EXPIRY: i64 = 15 * 60;
+
+impl Aws {
+    /// Reads the environment that Lambda and the template give.
+    ///
+    /// # Errors
+    /// `Unexpected` when the template's variables are missing.
+    pub async fn from_env() -> Result<Self, StepError> {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            // Retries here are small: the state machine's are coarse, and the two multiply.
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(5))
+                    .operation_attempt_timeout(Duration::from_secs(15))
+                    .build(),
+            )
+            .load()
+            .await;
+        let account = setting("OWNER_ACCOUNT_ID")?;
+        let region = setting("AWS_REGION")?;
+        let wrong = |rule: &'static str| StepError::new(crate::ErrorKind::Unexpected, rule);
+        Ok(Self {
+            config,
+            here: Place { account_id: account.try_into().map_err(wrong)?, region: region.try_into().map_err(wrong)? },
+            receiver: ReceiverRole::from_env()?,
+            external_id: setting("EXTERNAL_ID").ok().filter(|id| !id.is_empty()),
+            session: setting("AWS_LAMBDA_FUNCTION_NAME")?,
+            assumed: Mutex::default(),
+        })
+    }
+
+    /// The owner's account, in the Region of the stack.
+    pub fn here(&self) -> &Place {
+        &self.here
+    }
+
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    pub fn receiver_role(&self) -> &ReceiverRole {
+        &self.receiver
+    }
+
+    fn config_in(&self, region: &Region) -> SdkConfig {
+        self.config.to_builder().region(aws_config::Region::new(region.as_str().to_owned())).build()
+    }
+
+    /// The configuration for a place: the function's own role in the owner's account, else the receiver's role.
+    async fn config_at(&self, place: &Place, now: Timestamp) -> Result<SdkConfig, StepError> {
+        let config = self.config_in(&place.region);
+        if place.account_id == self.here.account_id {
+            return Ok(config);
+        }
+        let credentials = SharedCredentialsProvider::new(self.assume(place, now).await?);
+        Ok(config.to_builder().credentials_provider(credentials).build())
+    }
+
+    /// Enters the receiver's account, once an hour.
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+    async fn assume(&self, place: &Place, now: Timestamp) -> Result<Credentials, StepError> {
+        let mut assumed = self.assumed.lock().await;
+        if let Some((credentials, expiry)) = assumed.get(&place.account_id)
+            && expiry.epoch_seconds() - now.epoch_seconds() > RENEW_SECONDS_BEFORE_EXPIRY
+        {
+            return Ok(credentials.clone());
+        }
+        let role = self.receiver.in_account(&place.account_id);
+        let answer = aws_sdk_sts::Client::new(&self.config)
+            .assume_role()
+            .role_arn(&role)
+            .role_session_name(&self.session)
+            .set_external_id(self.external_id.clone())
+            .send()
+            .await
+            .doing("sts:AssumeRole", &role, place)?;
+        let given = answer.credentials().ok_or_else(|| {
+            StepError::new(crate::ErrorKind::Unexpected, format!("sts:AssumeRole on {role} gave no credentials."))
+        })?;
+        let credentials = Credentials::new(
+            given.access_key_id(),
+            given.secret_access_key(),
+            Some(given.session_token().to_owned()),
+            None, // The expiry is judged by the state machine's time, above, not by this machine's.
+            "AssumeRole",
+        );
+        let expiry = Timestamp::from_epoch_seconds(given.expiration().secs());
+        assumed.insert(place.account_id.clone(), (credentials.clone(), expiry));
+        Ok(credentials)
+    }
+}
+
+/// Clients of one service, for any place.
+pub struct Clients<C> {
+    source: Source<C>,
+}
+
+enum Source<C> {
+    Aws {
+        aws: Arc<Aws>,
+        make: fn(&SdkConfig) -> C,
+    },
+    /// The same client everywhere: how a test hands in a mock.
+    Fixed(C),
+}
+
+impl<C: Clone> Clients<C> {
+    pub fn new(aws: &Arc<Aws>, make: fn(&SdkConfig) -> C) -> Self {
+        Self { source: Source::Aws { aws: aws.clone(), make } }
+    }
+
+    pub fn fixed(client: C) -> Self {
+        Self { source: Source::Fixed(client) }
+    }
+
+    /// A client with the function's own role, in any Region.
+    pub fn owner(&self, region: &Region) -> C {
+        match &self.source {
+            Source::Aws { aws, make } => make(&aws.config_in(region)),
+            Source::Fixed(client) => client.clone(),
+        }
+    }
+
+    /// A client for a place: the function's own role in the owner's account, the receiver's role elsewhere.
+    ///
+    /// # Errors
+    /// `AccessDenied` when the receiver's role cannot be assumed.
+    pub async fn at(&self, place: &Place, now: Timestamp) -> Result<C, StepError> {
+        match &self.source {
+            Source::Aws { aws, make } => Ok(make(&aws.config_at(place, now).await?)),
+            Source::Fixed(client) => Ok(client.clone()),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The one place that turns what AWS answers into an error that the state machine can match and a person can act on.
+
+use crate::aws::Place;
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::RequestId;
+use lambda_runtime::Diagnostic;
+use std::fmt;
+
+/// What the state machine matches as `errorType`. The names are part of the contract with `bake.asl.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// AWS asked to slow down.
+    Throttled,
+    /// AWS did not answer, or answered 5xx.
+    Unavailable,
+    /// Something that exists, or was allowed, cannot be seen everywhere yet.
+    NotVisibleYet,
+    /// The request is wrong; lists every problem.
+    InvalidRequest,
+    /// IAM, KMS or an SCP said no.
+    AccessDenied,
+    /// A name belongs to another bake.
+    Conflict,
+    /// An image or a snapshot failed.
+    ImageFailed,
+    /// Pending for longer than `TimeoutMinutes`.
+    TimedOut,
+    /// A grant could not be taken back.
+    RevokeFailed,
+    /// Anything else, panics included.
+    Unexpected,
+}
+
+impl ErrorKind {
+    pub const ALL: [ErrorKind; 10] = [
+        Self::Throttled,
+        Self::Unavailable,
+        Self::NotVisibleYet,
+        Self::InvalidRequest,
+        Self::AccessDenied,
+        Self::Conflict,
+        Self::ImageFailed,
+        Self::TimedOut,
+        Self::RevokeFailed,
+        Self::Unexpected,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throttled => "Throttled",
+            Self::Unavailable => "Unavailable",
+            Self::NotVisibleYet => "NotVisibleYet",
+            Self::InvalidRequest => "InvalidRequest",
+            Self::AccessDenied => "AccessDenied",
+            Self::Conflict => "Conflict",
+            Self::ImageFailed => "ImageFailed",
+            Self::TimedOut => "TimedOut",
+            Self::RevokeFailed => "RevokeFailed",
+            Self::Unexpected => "Unexpected",
+        }
+    }
+
+    /// The kind of an AWS error code.
+    /// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-error-codes.html>
+    fn of_code(code: &str) -> Self {
+        match code {
+            "RequestLimitExceeded"
+            | "ResourceLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "TooManyRequestsException"
+            | "SlowDown"
+            | "ConcurrentTagAccess"
+            | "ConcurrentCreateImageNoRebootLimitExceeded"
+            | "ConcurrentSnapshotLimitExceeded"
+            | "PendingSnapshotLimitExceeded"
+            | "SnapshotCreationPerVolumeRateExceeded" => Self::Throttled,
+            "InternalError"
+            | "InternalFailure"
+            | "InternalServerError"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "Unavailable"
+            | "RetryableError"
+            | "DependencyTimeoutException"
+            | "KMSInternalException"
+            // The next attempt assumes the role anew.
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired" => Self::Unavailable,
+            // A role that was made a moment ago is "not a valid principal" for a while.
+            "InvalidAMIID.NotFound" | "InvalidSnapshot.NotFound" | "InvalidArnException" => Self::NotVisibleYet,
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "AuthFailure"
+            | "UnauthorizedOperation"
+            | "DisabledException"
+            | "KMSInvalidStateException"
+            | "CustomerKeyHasBeenRevoked"
+            | "OptInRequired" => Self::AccessDenied,
+            "InvalidRequest" | "InvalidParameter" | "InvalidParameterValue" | "InvalidParameterCombination"
+            | "MissingParameter" | "OperationNotPermitted" | "ValidationError" | "ValidationException" => {
+                Self::InvalidRequest
+            }
+            _ => Self::Unexpected,
+        }
+    }
+
+    /// What the reader can do.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Throttled | Self::Unavailable | Self::NotVisibleYet => "It is tried again by itself.",
+            Self::AccessDenied => {
+                "Check the policy of the role that the message names, the key's policy and state, and the organization's SCPs."
+            }
+            Self::InvalidRequest => "Correct the request and start it again.",
+            Self::Conflict | Self::ImageFailed | Self::TimedOut | Self::RevokeFailed | Self::Unexpected => {
+                "Look the request id up in CloudTrail."
+            }
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a function failed.
+#[derive(Clone, Debug)]
+pub struct StepError {
+    pub kind: ErrorKind,
+    /// What failed, on which resource, in which account and Region, and what the reader can do.
+    pub message: String,
+    /// AWS's error code, where AWS answered with one.
+    code: Option<String>,
+}
+
+impl StepError {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), code: None }
+    }
+
+    /// Whether AWS answered with this error code.
+    pub fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// The same error seen as another kind, where the place knows better than the code.
+    pub fn as_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for StepError {}
+
+impl From<StepError> for Diagnostic {
+    fn from(error: StepError) -> Self {
+        Diagnostic { error_type: error.kind.name().to_owned(), error_message: error.message }
+    }
+}
+
+/// Says what was asked of AWS when the answer is an error.
+pub trait Context<T> {
+    /// `action` as IAM writes it (`ec2:CopyImage`), `on` the resource, `at` the account and Region.
+    fn doing(self, action: &'static str, on: impl fmt::Display, at: &Place) -> Result<T, StepError>;
+}
+
+impl<T, E, R> Context<T> for Result<T, SdkError<E, R>>
+where
+    E: ProvideErrorMetadata,
+    SdkError<E, R>: RequestId,
+    R: fmt::Debug,
+{
+    fn doing(self, action: &'static str, on: impl fmt::Display, at: &Place) -> Result<T, StepError> {
+        self.map_err(|error| {
+            let request_id = error.request_id().unwrap_or("none").to_owned();
+            let (kind, code, said) = match &error {
+                SdkError::ServiceError(answer) => {
+                    let code = answer.err().code().unwrap_or("no error code").to_owned();
+                    let said = format!("{code}: {}", answer.err().message().unwrap_or("no message"));
+                    (ErrorKind::of_code(&code), Some(code), said)
+                }
+                SdkError::TimeoutError(_) => (ErrorKind::Unavailable, None, "no answer in time".to_owned()),
+                SdkError::DispatchFailure(_) => (ErrorKind::Unavailable, None, "the connection failed".to_owned()),
+                SdkError::ResponseError(_) => (ErrorKind::Unavailable, None, "the answer was cut off".to_owned()),
+                _ => (ErrorKind::Unexpected, None, "the request could not be built".to_owned()),
+            };
+            let advice = kind.advice();
+            let message = format!("{action} on {on} in {at}: {said} (request id {request_id}). {advice}");
+            StepError { kind, message, code }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diagnostic_carries_the_fixed_name() {
+        for kind in ErrorKind::ALL {
+            let diagnostic: Diagnostic = StepError::new(kind, "why").into();
+            assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), (kind.name(), "why"));
+        }
+    }
+
+    #[test]
+    fn codes_have_the_kind_that_the_state_machine_retries() {
+        assert_eq!(ErrorKind::of_code("RequestLimitExceeded"), ErrorKind::Throttled);
+        assert_eq!(ErrorKind::of_code("InternalError"), ErrorKind::Unavailable);
+        assert_eq!(ErrorKind::of_code("InvalidAMIID.NotFound"), ErrorKind::NotVisibleYet);
+        assert_eq!(ErrorKind::of_code("UnauthorizedOperation"), ErrorKind::AccessDenied);
+        assert_eq!(ErrorKind::of_code("SomethingNew"), ErrorKind::Unexpected);
+    }
+}

@@ -1,0 +1,185 @@
+//! Reads a JSON object field by field and notes every problem, where serde alone would stop at the first.
+
+use crate::{ErrorKind, StepError};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// One thing that is wrong with a request: the field, its value, the rule and the way out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    pub field: String,
+    pub value: Option<Value>,
+    pub rule: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} = {}: {}", self.field, shortened(value), self.rule),
+            None => write!(f, "{}: {}", self.field, self.rule),
+        }
+    }
+}
+
+/// Nobody needs more of a wrong value than this to find it.
+const LONGEST_VALUE: usize = 100;
+
+fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= LONGEST_VALUE {
+        return text;
+    }
+    text.chars().take(LONGEST_VALUE).chain(std::iter::once('…')).collect()
+}
+
+/// All problems of one request.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+/// The cause of a failed execution holds 32,768 characters; this many problems fit with room to spare.
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html>
+const MOST_LISTED: usize = 60;
+
+impl Problems {
+    pub fn add(&mut self, field: impl Into<String>, value: Option<Value>, rule: impl Into<String>) {
+        self.0.push(Problem { field: field.into(), value, rule: rule.into() });
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+
+    /// Lets the request pass if nothing is wrong with it.
+    ///
+    /// # Errors
+    /// `InvalidRequest` that lists every problem.
+    pub fn refuse(self) -> Result<(), StepError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let count = self.0.len();
+        let mut message =
+            format!("The request has {count} problem{}; nothing was touched.", if count == 1 { "" } else { "s" });
+        for problem in self.0.iter().take(MOST_LISTED) {
+            message.push_str(&format!("\n- {problem}"));
+        }
+        if count > MOST_LISTED {
+            message.push_str(&format!("\n- and {} more", count - MOST_LISTED));
+        }
+        Err(StepError::new(ErrorKind::InvalidRequest, message))
+    }
+}
+
+/// A JSON object whose fields are taken one by one.
+pub struct Form<'a> {
+    path: String,
+    fields: Map<String, Value>,
+    known: Vec<&'static str>,
+    problems: &'a mut Problems,
+}
+
+impl<'a> Form<'a> {
+    /// Nothing, and a problem, if the value is not an object.
+    pub fn open(path: &str, value: Value, problems: &'a mut Problems) -> Option<Self> {
+        match value {
+            Value::Object(fields) => Some(Self { path: path.to_owned(), fields, known: Vec::new(), problems }),
+            other => {
+                let field = if path.is_empty() { "the request" } else { path };
+                problems.add(field, Some(other), "must be a JSON object");
+                None
+            }
+        }
+    }
+
+    /// The path of a field, as problems name it.
+    pub fn field(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// The raw value of a field. Null is as good as absent.
+    pub fn take_raw(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.fields.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// The field, or nothing if it is absent or, with a problem, wrong.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
+        let value = self.take_raw(name)?;
+        match serde_path_to_error::deserialize(value.clone()) {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                let inside = error.path().to_string();
+                let field = if inside == "." { self.field(name) } else { format!("{}.{inside}", self.field(name)) };
+                self.problems.add(field, Some(value), error.inner().to_string());
+                None
+            }
+        }
+    }
+
+    /// Notes a problem of one of the fields.
+    pub fn problem(&mut self, name: &str, value: Option<Value>, rule: impl Into<String>) {
+        let field = self.field(name);
+        self.problems.add(field, value, rule);
+    }
+
+    /// For the forms inside this one.
+    pub fn problems(&mut self) -> &mut Problems {
+        self.problems
+    }
+
+    /// Refuses what nobody took, by name.
+    pub fn close(self) {
+        for (name, value) in &self.fields {
+            let field = self.field(name);
+            let known = self.known.join(", ");
+            self.problems.add(field, Some(value.clone()), format!("unknown field; the fields here are {known}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::AccountId;
+    use serde_json::json;
+
+    #[test]
+    fn every_problem_is_noted() {
+        let mut problems = Problems::default();
+        let mut form = Form::open("", json!({"A": "12", "B": null, "C": 1}), &mut problems).expect("an object");
+        assert_eq!(form.take::<AccountId>("A"), None);
+        assert_eq!(form.take::<String>("B"), None, "null is absent");
+        form.close();
+        let fields: Vec<_> = problems.iter().map(|p| p.field.as_str()).collect();
+        assert_eq!(fields, ["A", "C"]);
+        let message = problems.refuse().expect_err("two problems").message;
+        assert!(
+            message.contains("2 problems") && message.contains(r#"A = "12": an account id has exactly 12 digits"#),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_problem_inside_a_field_has_the_whole_path() {
+        let mut problems = Problems::default();
+        let mut form =
+            Form::open("Receivers[0]", json!({"Accounts": ["222222222222", "3"]}), &mut problems).expect("an object");
+        assert_eq!(form.take::<Vec<AccountId>>("Accounts"), None);
+        assert_eq!(problems.iter().next().expect("one problem").field, "Receivers[0].Accounts.[1]");
+    }
+
+    #[test]
+    fn a_thousand_problems_fit_an_execution_cause() {
+        let mut problems = Problems::default();
+        for n in 0..1000 {
+            problems.add(
+                format!("Receivers[{n}].AccountId"),
+                Some(json!("x".repeat(500))),
+                "an account id has exactly 12 digits".repeat(3),
+            );
+        }
+        let message = problems.refuse().expect_err("a thousand problems").message;
+        assert!(message.len() < 32_768 && message.ends_with("and 940 more"), "{}", message.len());
+    }
+}

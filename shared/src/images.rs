@@ -1,0 +1,124 @@
+//! Looks at images and snapshots in EC2 and tells what it sees without an SDK type.
+
+use crate::ids::ImageId;
+use crate::readiness::{ImageLook, SnapshotLook};
+use crate::{Context, ErrorKind, Place, StepError};
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{Filter, Image, ResourceType, Snapshot, Tag, TagSpecification};
+use std::collections::BTreeMap;
+
+/// The image with this id, or nothing if EC2 does not (yet, or any more) show it.
+///
+/// # Errors
+/// AWS's.
+pub async fn look(ec2: &Client, image_id: &ImageId, at: &Place) -> Result<Option<ImageLook>, StepError> {
+    let answer =
+        ec2.describe_images().image_ids(image_id.as_str()).send().await.doing("ec2:DescribeImages", image_id, at);
+    match answer {
+        Ok(found) => found.images().first().map(image_look).transpose(),
+        Err(error) if error.is("InvalidAMIID.NotFound") || error.is("InvalidAMIID.Unavailable") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The account's own images that carry all of these tags, in whatever state.
+///
+/// # Errors
+/// AWS's.
+pub async fn tagged(ec2: &Client, tags: &[(&str, &str)], at: &Place) -> Result<Vec<ImageLook>, StepError> {
+    let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), value)).collect();
+    let mut pages = ec2.describe_images().owners("self").set_filters(Some(filters)).into_paginator().items().send();
+    let mut images = Vec::new();
+    while let Some(image) = pages.next().await {
+        images.push(image_look(&image.doing("ec2:DescribeImages", "this bake's images", at)?)?);
+    }
+    Ok(images)
+}
+
+/// The account's own image of this name.
+///
+/// # Errors
+/// AWS's.
+pub async fn named(ec2: &Client, name: &str, at: &Place) -> Result<Option<ImageLook>, StepError> {
+    let answer = ec2.describe_images().owners("self").filters(filter("name", name)).send().await;
+    let found = answer.doing("ec2:DescribeImages", name, at)?;
+    found.images().first().map(image_look).transpose()
+}
+
+/// The snapshots of an image. While it is pending its mappings may lack them; then they are found by their
+/// description, in which EC2 writes the image's id.
+///
+/// # Errors
+/// AWS's.
+pub async fn snapshots(ec2: &Client, image: &ImageLook, at: &Place) -> Result<Vec<SnapshotLook>, StepError> {
+    let ask = ec2.describe_snapshots();
+    let ask = if image.snapshot_ids.len() == image.volumes {
+        ask.set_snapshot_ids(Some(image.snapshot_ids.iter().map(|id| id.as_str().to_owned()).collect()))
+    } else {
+        ask.owner_ids("self").filters(filter("description", &format!("*{}*", image.image_id)))
+    };
+    let found = ask.send().await.doing("ec2:DescribeSnapshots", &image.image_id, at)?;
+    found.snapshots().iter().map(snapshot_look).collect()
+}
+
+fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+fn image_look(image: &Image) -> Result<ImageLook, StepError> {
+    let volumes: Vec<_> = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()).collect();
+    let reason = image.state_reason().and_then(|reason| reason.message().or(reason.code()));
+    Ok(ImageLook {
+        image_id: known(image.image_id())?,
+        name: image.name().unwrap_or_default().to_owned(),
+        owner_id: image.owner_id().unwrap_or_default().to_owned(),
+        state: image.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        reason: reason.map(str::to_owned),
+        volumes: volumes.len(),
+        snapshot_ids: volumes
+            .iter()
+            .filter_map(|ebs| ebs.snapshot_id())
+            .map(|id| known(Some(id)))
+            .collect::<Result<_, _>>()?,
+        tags: tags(image.tags()),
+    })
+}
+
+fn snapshot_look(snapshot: &Snapshot) -> Result<SnapshotLook, StepError> {
+    let progress = snapshot.progress().unwrap_or_default().trim_end_matches('%');
+    Ok(SnapshotLook {
+        snapshot_id: known(snapshot.snapshot_id())?,
+        state: snapshot.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        progress: progress.parse().unwrap_or(0),
+        message: snapshot.state_message().filter(|message| !message.is_empty()).map(str::to_owned),
+        encrypted: snapshot.encrypted().unwrap_or(false),
+        kms_key_id: snapshot.kms_key_id().map(|id| known(Some(id))).transpose()?,
+        size_gib: snapshot.volume_size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+        tags: tags(snapshot.tags()),
+    })
+}
+
+fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter()
+        .map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+/// An identifier that AWS gave.
+///
+/// # Errors
+/// `Unexpected` when AWS left it out or it is not what it should be.
+pub fn known<T: for<'a> TryFrom<&'a str, Error = &'static str>>(id: Option<&str>) -> Result<T, StepError> {
+    let id = id.unwrap_or_default();
+    T::try_from(id)
+        .map_err(|rule| StepError::new(ErrorKind::Unexpected, format!("AWS answered with the id \"{id}\": {rule}.")))
+}
+
+/// The same tags for an image and for its snapshots, as `CreateImage` and `CopyImage` take them.
+pub fn tag_specifications(tags: &BTreeMap<String, String>) -> Vec<TagSpecification> {
+    let tags: Vec<_> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    [ResourceType::Image, ResourceType::Snapshot]
+        .into_iter()
+        .map(|kind| TagSpecification::builder().resource_type(kind).set_tags(Some(tags.clone())).build())
+        .collect()
+}

@@ -1,0 +1,26 @@
+//! What two or more functions of AMI Bakery need: the request and its plan, names, readiness of images, errors,
+//! AWS clients, and the runner that every function's `main` hands over to.
+
+pub mod aws;
+pub mod error;
+pub mod form;
+#[cfg(feature = "kms")]
+pub mod grants;
+pub mod ids;
+#[cfg(feature = "ec2")]
+pub mod images;
+pub mod ledger;
+pub mod names;
+pub mod outcome;
+pub mod plan;
+pub mod readiness;
+pub mod request;
+pub mod runner;
+pub mod settings;
+#[cfg(feature = "s3")]
+pub mod store;
+pub mod time;
+
+pub use aws::{Aws, Clients, Place};
+pub use error::{Context, ErrorKind, StepError};
+pub use runner::run;

@@ -1,0 +1,137 @@
+//! How a bake ended.
+
+use crate::ids::{AccountId, BakeId, ImageId, KeyArn, Region};
+use crate::plan::{InstanceState, Route};
+use serde::{Deserialize, Serialize};
+
+/// The output of an execution, and the cause of one that did not deliver everything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Outcome {
+    pub bake_id: BakeId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub image_id: Option<ImageId>,
+    pub image_name: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance: Option<InstanceState>,
+    /// What stopped the bake as a whole, if anything did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    pub delivered: usize,
+    pub failed: usize,
+    /// The object that holds all of this with every delivery.
+    pub report: String,
+    pub deliveries: Vec<DeliveryOutcome>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryStatus {
+    Delivered,
+    Failed,
+}
+
+/// How one delivery ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DeliveryOutcome {
+    pub account_id: AccountId,
+    pub region: Region,
+    pub route: Route,
+    pub status: DeliveryStatus,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub image_id: Option<ImageId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kms_key_id: Option<KeyArn>,
+    #[serde(rename = "SizeGiB", skip_serializing_if = "Option::is_none", default)]
+    pub size_gib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl Outcome {
+    /// The outcome as JSON of at most `limit` bytes: failures first, then as many deliveries as fit. A cause is never
+    /// cut in the middle: the rest is in the report.
+    pub fn within(&self, limit: usize) -> Self {
+        let mut short = Self { deliveries: Vec::new(), ..self.clone() };
+        if let Some(reason) = &mut short.reason {
+            // A reason can itself be long; it is in the report, whole.
+            if reason.len() > limit / 4 {
+                *reason = reason.chars().take(limit / 8).collect::<String>() + "…";
+            }
+        }
+        let mut used = json_bytes(&short);
+        let (failed, delivered): (Vec<_>, Vec<_>) =
+            self.deliveries.iter().partition(|delivery| delivery.status == DeliveryStatus::Failed);
+        for delivery in failed.into_iter().chain(delivered) {
+            used += json_bytes(delivery) + 1;
+            if used > limit {
+                break;
+            }
+            short.deliveries.push(delivery.clone());
+        }
+        // A small bake keeps the order of its plan.
+        if short.deliveries.len() == self.deliveries.len() {
+            short.deliveries.clone_from(&self.deliveries);
+        }
+        short
+    }
+}
+
+fn json_bytes(value: &impl Serialize) -> usize {
+    serde_json::to_string(value).map_or(0, |text| text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(deliveries: usize) -> Outcome {
+        let delivery = |n: usize| DeliveryOutcome {
+            account_id: format!("{n:012}").try_into().expect("an account"),
+            region: "us-east-1".try_into().expect("a Region"),
+            route: Route::Copy,
+            status: if n % 2 == 0 { DeliveryStatus::Delivered } else { DeliveryStatus::Failed },
+            image_id: None,
+            kms_key_id: None,
+            size_gib: None,
+            error: None,
+            reason: (n % 2 == 1).then(|| "because of \"quotes\" and so on".to_owned()),
+        };
+        Outcome {
+            bake_id: "web-1".try_into().expect("a bake id"),
+            image_id: None,
+            image_name: "web".into(),
+            instance: None,
+            error: None,
+            reason: None,
+            delivered: deliveries / 2,
+            failed: deliveries - deliveries / 2,
+            report: "s3://bucket/report.json".into(),
+            deliveries: (0..deliveries).map(delivery).collect(),
+        }
+    }
+
+    #[test]
+    fn a_small_outcome_is_whole_and_in_order() {
+        assert_eq!(outcome(4).within(30_000), outcome(4));
+    }
+
+    #[test]
+    fn a_large_outcome_fits_and_shows_failures_first() {
+        let short = outcome(1000).within(30_000);
+        assert!(json_bytes(&short) <= 30_000);
+        assert!(short.deliveries.len() > 50);
+        assert!(short.deliveries.iter().all(|delivery| delivery.status == DeliveryStatus::Failed));
+        assert_eq!((short.delivered, short.failed), (500, 500), "the counts are of all");
+    }
+
+    #[test]
+    fn a_long_reason_is_shortened() {
+        let long = Outcome { reason: Some("x".repeat(100_000)), ..outcome(0) };
+        assert!(json_bytes(&long.within(30_000)) <= 30_000);
+    }
+}

@@ -1,0 +1,175 @@
+//! What `plan` decided: what the state machine carries, and what waits for it in the bucket.
+
+use crate::Place;
+use crate::ids::{AccountId, BakeId, ImageId, InstanceId, KeyArn, Region, SnapshotId};
+use crate::outcome::Outcome;
+use crate::request::Reboot;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One execution of the state machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Run {
+    pub name: BakeId,
+    pub arn: String,
+    pub started_at: Timestamp,
+}
+
+/// What `plan` answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Plan {
+    pub status: PlanStatus,
+    pub run: Run,
+    pub bake: Bake,
+    pub regions: Vec<PlannedRegion>,
+    /// The stack's bucket.
+    pub bucket: String,
+    /// The bakes that this run has claimed: its own, and the one whose image it distributes.
+    pub claims: Vec<BakeId>,
+    pub keep_sharing: bool,
+    /// What was noticed and does not stop the bake.
+    pub warnings: Vec<String>,
+    /// What is planned for each delivery; only in a dry run.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub deliveries: Vec<Delivery>,
+    /// What an earlier run of the bake reached; only when nothing is left to do.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcome: Option<Outcome>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlanStatus {
+    /// Go on.
+    Ready,
+    /// The request asked for the plan only.
+    DryRun,
+    /// An earlier run of this bake has delivered everything.
+    Done,
+}
+
+/// What the image is made from and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Bake {
+    pub bake_id: BakeId,
+    /// Where the instance and its image are.
+    pub place: Place,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance_id: Option<InstanceId>,
+    /// The image, if there is one already.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub image_id: Option<ImageId>,
+    /// The full name of the image.
+    pub image_name: String,
+    pub reboot: Reboot,
+    pub exclude_devices: Vec<String>,
+    pub tags: BTreeMap<String, String>,
+    pub timeout_minutes: u64,
+}
+
+/// One Region of the bake; its deliveries are in the bucket, as there may be a thousand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct PlannedRegion {
+    pub region: Region,
+    /// The object that holds the list of [`Delivery`].
+    pub deliveries_key: String,
+    pub count: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Route {
+    /// The receiver copies the shared image.
+    Copy,
+}
+
+/// One receiver account in one Region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Delivery {
+    /// Its place in the Region's list.
+    pub index: usize,
+    pub account_id: AccountId,
+    pub region: Region,
+    pub route: Route,
+    /// The receiver's key. Absent only where `problem` says why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kms_key_id: Option<KeyArn>,
+    /// Why this delivery cannot be made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub problem: Option<String>,
+    /// The copy that an earlier run of the bake delivered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub image_id: Option<ImageId>,
+}
+
+impl Delivery {
+    pub fn place(&self) -> Place {
+        Place { account_id: self.account_id.clone(), region: self.region.clone() }
+    }
+
+    /// Whether this run still has to make it.
+    pub fn is_needed(&self) -> bool {
+        self.problem.is_none() && self.image_id.is_none()
+    }
+}
+
+/// An image that is available, as far as delivering it needs to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Image {
+    pub image_id: ImageId,
+    pub snapshot_ids: Vec<SnapshotId>,
+    /// The distinct keys of its snapshots; none if it is not encrypted.
+    pub kms_key_ids: Vec<KeyArn>,
+    #[serde(rename = "SizeGiB")]
+    pub size_gib: u64,
+    /// The instance after the image was made, if it was made from one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance: Option<InstanceState>,
+}
+
+/// Whether the instance came back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct InstanceState {
+    pub instance_id: InstanceId,
+    /// `ok`, `initializing`, `impaired`, … as EC2 says of its status checks, or the instance's state if it does not run.
+    pub status: String,
+}
+
+/// What the state machine says of a failure: `Cause` is a text, or what Lambda answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Failure {
+    pub error: String,
+    #[serde(default)]
+    pub cause: String,
+}
+
+impl Failure {
+    /// The message in words, without Lambda's wrapping.
+    pub fn reason(&self) -> String {
+        let wrapped: Option<serde_json::Value> = serde_json::from_str(&self.cause).ok();
+        wrapped.as_ref().and_then(|value| value.get("errorMessage")?.as_str()).unwrap_or(&self.cause).to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_unwrapped() {
+        let wrapped = Failure {
+            error: "ImageFailed".into(),
+            cause: r#"{"errorType":"ImageFailed","errorMessage":"why"}"#.into(),
+        };
+        assert_eq!(wrapped.reason(), "why");
+        let plain = Failure { error: "States.Timeout".into(), cause: "late".into() };
+        assert_eq!(plain.reason(), "late");
+    }
+}

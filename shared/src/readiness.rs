@@ -1,0 +1,225 @@
+//! Whether an image is ready, and when to look again.
+
+use crate::ids::{ImageId, KeyArn, SnapshotId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An image as one look shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageLook {
+    pub image_id: ImageId,
+    pub name: String,
+    pub owner_id: String,
+    pub state: String,
+    /// Why it failed, if EC2 says so.
+    pub reason: Option<String>,
+    /// How many EBS volumes it maps.
+    pub volumes: usize,
+    /// Fewer than `volumes` while it is pending: the ids come late.
+    pub snapshot_ids: Vec<SnapshotId>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A snapshot as one look shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SnapshotLook {
+    pub snapshot_id: SnapshotId,
+    pub state: String,
+    /// Percent.
+    pub progress: u8,
+    pub message: Option<String>,
+    pub encrypted: bool,
+    pub kms_key_id: Option<KeyArn>,
+    pub size_gib: u64,
+    pub tags: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Percent of all its bytes.
+    Pending {
+        progress: u8,
+    },
+    Available,
+    Failed(String),
+    /// Failed because a key was not accessible: the grant may not have reached every place in time.
+    KeyNotAccessible(String),
+}
+
+/// EC2 has no code for it, only this text in the snapshot's `StateMessage`.
+/// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-copy-snapshot.html>
+const KEY_NOT_ACCESSIBLE: &str = "Given key ID is not accessible";
+
+/// Judges an image by itself and all its snapshots: it counts as available only with every snapshot completed.
+pub fn readiness(image: &ImageLook, snapshots: &[SnapshotLook]) -> Readiness {
+    let broken = snapshots.iter().find(|snapshot| snapshot.state == "error");
+    let dead = matches!(image.state.as_str(), "failed" | "error" | "invalid" | "deregistered" | "disabled");
+    if broken.is_some() || dead {
+        let reasons = [broken.and_then(|snapshot| snapshot.message.clone()), image.reason.clone()];
+        let reasons: Vec<_> = reasons.into_iter().flatten().collect();
+        let snapshot = broken.map(|s| format!(", snapshot {} is {}", s.snapshot_id, s.state)).unwrap_or_default();
+        let said = if reasons.is_empty() { "EC2 gives no reason".to_owned() } else { reasons.join("; ") };
+        let reason = format!("image {} is {}{snapshot}: {said}", image.image_id, image.state);
+        return if said.contains(KEY_NOT_ACCESSIBLE) {
+            Readiness::KeyNotAccessible(reason)
+        } else {
+            Readiness::Failed(reason)
+        };
+    }
+    let complete = image.snapshot_ids.len() == image.volumes
+        && snapshots.len() == image.volumes
+        && snapshots.iter().all(|snapshot| snapshot.state == "completed");
+    if image.state == "available" && complete {
+        Readiness::Available
+    } else {
+        Readiness::Pending { progress: progress(snapshots) }
+    }
+}
+
+/// Percent of all bytes, so that a large volume counts for what it is.
+fn progress(snapshots: &[SnapshotLook]) -> u8 {
+    let size: u64 = snapshots.iter().map(|snapshot| snapshot.size_gib).sum();
+    let done: u64 = snapshots.iter().map(|snapshot| snapshot.size_gib * u64::from(snapshot.progress)).sum();
+    u8::try_from(done.checked_div(size).unwrap_or(0)).unwrap_or(100)
+}
+
+/// The distinct keys of an image's snapshots, in a fixed order.
+pub fn keys(snapshots: &[SnapshotLook]) -> Vec<KeyArn> {
+    snapshots.iter().filter_map(|snapshot| snapshot.kms_key_id.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What keeps an available copy from counting as delivered, if anything: every snapshot under the receiver's key,
+/// the delivery's tag on the image and on every snapshot.
+pub fn shortcoming(image: &ImageLook, snapshots: &[SnapshotLook], key: &KeyArn, tag: (&str, &str)) -> Option<String> {
+    let tagged = |tags: &BTreeMap<String, String>| tags.get(tag.0).is_some_and(|value| value == tag.1);
+    if !tagged(&image.tags) {
+        return Some(format!("image {} lacks the tag {} = {}", image.image_id, tag.0, tag.1));
+    }
+    snapshots.iter().find_map(|snapshot| {
+        let id = &snapshot.snapshot_id;
+        match &snapshot.kms_key_id {
+            _ if !tagged(&snapshot.tags) => Some(format!("snapshot {id} lacks the tag {} = {}", tag.0, tag.1)),
+            Some(found) if snapshot.encrypted && found == key => None,
+            Some(found) => Some(format!("snapshot {id} is encrypted under {found}, not under {key}")),
+            None => Some(format!("snapshot {id} is not encrypted under {key}")),
+        }
+    })
+}
+
+/// At most this many looks at one image: a run has 25,000 events for everything.
+const MOST_LOOKS: u64 = 100;
+const SHORTEST_WAIT: u64 = 5;
+const LONGEST_WAIT: u64 = 300;
+
+/// Seconds until the next look: as long as the rest takes if it goes on as before, within bounds that keep the looks
+/// of the whole time allowed under [`MOST_LOOKS`].
+pub fn check_after_seconds(progress: u8, waited: u64, looks: u64, allowed: u64) -> u64 {
+    let progress = u64::from(progress.min(99));
+    let rest = if progress == 0 { waited.max(15) } else { waited * (100 - progress) / progress };
+    // Half of the looks may be quick; the others share what is left of the time.
+    let pace = if looks < MOST_LOOKS / 2 {
+        SHORTEST_WAIT
+    } else {
+        allowed.saturating_sub(waited) / MOST_LOOKS.saturating_sub(looks).max(1)
+    };
+    rest.clamp(SHORTEST_WAIT, LONGEST_WAIT).max(pace).max(SHORTEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(state: &str, volumes: usize, snapshots: &[SnapshotLook]) -> ImageLook {
+        ImageLook {
+            image_id: "ami-0123456789abcdef0".try_into().expect("an image id"),
+            name: "web".into(),
+            owner_id: "111111111111".into(),
+            state: state.into(),
+            reason: None,
+            volumes,
+            snapshot_ids: snapshots.iter().map(|s| s.snapshot_id.clone()).collect(),
+            tags: BTreeMap::from([("t".into(), "d".into())]),
+        }
+    }
+
+    fn key(name: &str) -> KeyArn {
+        format!("arn:aws:kms:us-east-1:111111111111:key/{name}").try_into().expect("a key ARN")
+    }
+
+    fn snapshot(n: u8, state: &str, progress: u8, size_gib: u64) -> SnapshotLook {
+        SnapshotLook {
+            snapshot_id: format!("snap-0000000{n}").try_into().expect("a snapshot id"),
+            state: state.into(),
+            progress,
+            message: None,
+            encrypted: true,
+            kms_key_id: Some(key("a")),
+            size_gib,
+            tags: BTreeMap::from([("t".into(), "d".into())]),
+        }
+    }
+
+    #[test]
+    fn progress_is_by_size() {
+        let snapshots = [snapshot(1, "completed", 100, 10), snapshot(2, "pending", 0, 90)];
+        assert_eq!(readiness(&image("pending", 2, &snapshots), &snapshots), Readiness::Pending { progress: 10 });
+        assert_eq!(readiness(&image("pending", 2, &[]), &[]), Readiness::Pending { progress: 0 });
+    }
+
+    #[test]
+    fn available_needs_every_snapshot() {
+        let both = [snapshot(1, "completed", 100, 10), snapshot(2, "completed", 100, 90)];
+        assert_eq!(readiness(&image("available", 2, &both), &both), Readiness::Available);
+        assert!(matches!(readiness(&image("available", 2, &both[..1]), &both[..1]), Readiness::Pending { .. }));
+        let late = [snapshot(1, "completed", 100, 10), snapshot(2, "pending", 99, 90)];
+        assert!(matches!(readiness(&image("available", 2, &late), &late), Readiness::Pending { .. }));
+    }
+
+    #[test]
+    fn a_failure_carries_both_reasons() {
+        let mut broken = snapshot(1, "error", 10, 10);
+        broken.message = Some("disk on fire".into());
+        let mut failed = image("failed", 1, std::slice::from_ref(&broken));
+        failed.reason = Some("Client.InternalError".into());
+        let Readiness::Failed(reason) = readiness(&failed, &[broken]) else { panic!("it failed") };
+        assert!(reason.contains("disk on fire") && reason.contains("Client.InternalError"), "{reason}");
+    }
+
+    #[test]
+    fn a_missing_key_is_told_apart() {
+        let mut broken = snapshot(1, "error", 10, 10);
+        broken.message = Some("Given key ID is not accessible".into());
+        let judged = readiness(&image("pending", 1, std::slice::from_ref(&broken)), &[broken]);
+        assert!(matches!(judged, Readiness::KeyNotAccessible(_)), "{judged:?}");
+    }
+
+    #[test]
+    fn a_copy_under_another_key_is_not_delivered() {
+        let good = [snapshot(1, "completed", 100, 8)];
+        let copy = image("available", 1, &good);
+        assert_eq!(shortcoming(&copy, &good, &key("a"), ("t", "d")), None);
+        assert!(shortcoming(&copy, &good, &key("b"), ("t", "d")).is_some_and(|why| why.contains("under")));
+        assert!(shortcoming(&copy, &good, &key("a"), ("t", "other")).is_some_and(|why| why.contains("lacks")));
+        let mut plain = snapshot(1, "completed", 100, 8);
+        (plain.encrypted, plain.kms_key_id) = (false, None);
+        assert!(shortcoming(&copy, &[plain], &key("a"), ("t", "d")).is_some_and(|why| why.contains("not encrypted")));
+    }
+
+    #[test]
+    fn the_wait_follows_the_progress() {
+        assert_eq!(check_after_seconds(50, 120, 3, 43_200), 120);
+        assert_eq!(check_after_seconds(99, 100, 3, 43_200), SHORTEST_WAIT);
+        assert_eq!(check_after_seconds(1, 100, 3, 43_200), LONGEST_WAIT);
+    }
+
+    #[test]
+    fn the_looks_are_few_even_when_nothing_moves() {
+        for allowed in [60, 3_600, 43_200, 604_800] {
+            let (mut waited, mut looks) = (0, 0);
+            while waited < allowed {
+                waited += check_after_seconds(0, waited, looks, allowed);
+                looks += 1;
+            }
+            assert!(looks <= MOST_LOOKS + 1, "{looks} looks in {allowed} s");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Whole bakes on the local AWS: the template itself, real binaries, the real runtime API, the real wire.
+
+mod delivered;
+mod refused;
+mod repeated;

@@ -1,0 +1,104 @@
+//! Every error name in the definition exists, and every error is handled.
+
+use crate::asl::states;
+use bakery::ErrorKind;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What Lambda and Step Functions say themselves.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>
+const OF_AWS: [&str; 6] = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Sandbox.Timedout",
+    "States.Timeout",
+];
+
+fn names(handlers: &Value) -> Vec<String> {
+    let lists = handlers.as_array().into_iter().flatten().filter_map(|handler| handler["ErrorEquals"].as_array());
+    lists.flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_error_name_in_the_definition_exists() {
+    let ours: BTreeSet<_> = ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
+    for state in states() {
+        for name in names(&state.body["Retry"]).iter().chain(&names(&state.body["Catch"])) {
+            let known = ours.contains(name.as_str()) || OF_AWS.contains(&name.as_str()) || name == "States.ALL";
+            assert!(known, "{}: no function fails with {name}", state.name);
+        }
+    }
+}
+
+#[test]
+fn every_task_retries_what_passes_by_itself() {
+    for state in states().iter().filter(|state| state.function().is_some()) {
+        let retried = names(&state.body["Retry"]);
+        for kind in ErrorKind::ALL {
+            let expected = match kind {
+                ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::NotVisibleYet => true,
+                ErrorKind::RevokeFailed => state.function() == Some("Revoke"),
+                ErrorKind::InvalidRequest
+                | ErrorKind::AccessDenied
+                | ErrorKind::Conflict
+                | ErrorKind::ImageFailed
+                | ErrorKind::TimedOut
+                | ErrorKind::Unexpected => false,
+            };
+            assert_eq!(retried.contains(&kind.name().to_owned()), expected, "{}: {kind}", state.name);
+        }
+        for name in OF_AWS {
+            assert!(retried.contains(&name.to_owned()), "{}: {name} is not retried", state.name);
+        }
+    }
+}
+
+#[test]
+fn the_retries_are_as_long_as_the_errors_last() {
+    let seconds = |retry: &Value| {
+        let number = |name: &str, default: f64| retry[name].as_f64().unwrap_or(default);
+        let (mut wait, mut total) = (number("IntervalSeconds", 1.0), 0.0);
+        for _ in 0..retry["MaxAttempts"].as_u64().unwrap_or(3) {
+            total += wait.min(number("MaxDelaySeconds", f64::INFINITY));
+            wait *= number("BackoffRate", 2.0);
+        }
+        total
+    };
+    for state in states().iter().filter(|state| state.function().is_some()) {
+        for retry in state.body["Retry"].as_array().expect("a task retries") {
+            let handles = |name: &str| retry["ErrorEquals"].as_array().is_some_and(|names| names.iter().any(|n| n == name));
+            let lasts = seconds(retry);
+            if handles("NotVisibleYet") {
+                assert_eq!((lasts, retry["BackoffRate"].as_f64()), (300.0, Some(1.0)), "{}: steady, five minutes", state.name);
+            } else {
+                assert_eq!(retry["JitterStrategy"], "FULL", "{}", state.name);
+                assert!(lasts >= if handles("Throttled") { 900.0 } else { 60.0 }, "{}: {lasts} s", state.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_task_fails_into_a_state_of_ours() {
+    for state in states().iter().filter(|state| state.function().is_some()) {
+        // A failing RecordRegion fails its Map, which is caught; a failing Report has nobody left to tell.
+        if !["RecordRegion", "Report"].contains(&state.name.as_str()) {
+            assert_eq!(names(&state.body["Catch"]), ["States.ALL"], "{} does not catch", state.name);
+        }
+    }
+}
+
+#[test]
+fn a_task_outlives_its_function() {
+    for state in states().iter().filter(|state| state.function().is_some()) {
+        let limit = match state.function() {
+            Some("Plan") => 900,
+            Some("Share" | "Report") => 300,
+            _ => 60,
+        };
+        let timeout = state.body["TimeoutSeconds"].as_u64().expect("a task has a time-out");
+        assert!((limit + 1..=limit + 10).contains(&timeout), "{}: {timeout} s", state.name);
+    }
+}

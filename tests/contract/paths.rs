@@ -1,0 +1,87 @@
+//! Where the machine may go: no way past taking back what was given.
+
+use crate::asl::{definition, states};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The edges of one machine.
+fn edges(machine: &str) -> BTreeMap<String, Vec<String>> {
+    states().into_iter().filter(|state| state.machine == machine).map(|state| (state.name.clone(), state.successors())).collect()
+}
+
+/// The last states that can be reached from one without going through another.
+fn ends_past(machine: &str, from: &str, through: &str) -> BTreeSet<String> {
+    let edges = edges(machine);
+    let (mut seen, mut todo, mut ends) = (BTreeSet::new(), vec![from.to_owned()], BTreeSet::new());
+    while let Some(name) = todo.pop() {
+        if name == through || !seen.insert(name.clone()) {
+            continue;
+        }
+        let next = edges.get(&name).unwrap_or_else(|| panic!("no state {name}"));
+        if next.is_empty() {
+            ends.insert(name);
+        }
+        todo.extend(next.iter().cloned());
+    }
+    ends
+}
+
+#[test]
+fn every_way_from_granting_leads_through_revoking() {
+    assert_eq!(ends_past("DeliverToReceivers", "GrantKey", "RevokeKey"), BTreeSet::new());
+}
+
+#[test]
+fn a_failed_copy_is_cancelled_before_its_key_is_closed() {
+    let edges = edges("DeliverToReceivers");
+    for state in ["CopyImage", "LookAtCopy"] {
+        let caught = &edges[state];
+        assert!(caught.contains(&"CancelCopy".to_owned()) && !caught.contains(&"RevokeKey".to_owned()), "{state}");
+    }
+}
+
+#[test]
+fn every_way_from_sharing_leads_through_closing_the_keys() {
+    assert_eq!(ends_past("DeliverToRegions", "ShareImage", "CloseKeys"), BTreeSet::new());
+    assert_eq!(ends_past("DeliverToRegions", "CloseKeys", "StopSharing"), BTreeSet::from(["RecordRegion".to_owned()]));
+    let kept = ends_past("DeliverToRegions", "CloseKeys", "IsSharingKept");
+    assert_eq!(kept, BTreeSet::from(["RecordRegion".to_owned()]), "past the choice only when closing has failed");
+}
+
+#[test]
+fn every_way_from_the_plan_ends_in_a_report() {
+    assert_eq!(ends_past("", "RebootAndCreate", "Report"), BTreeSet::new());
+}
+
+#[test]
+fn every_state_can_be_reached_and_says_why_it_is_there() {
+    for machine in ["", "DeliverToRegions", "DeliverToReceivers"] {
+        let all: BTreeSet<_> = edges(machine).into_keys().collect();
+        let reached: BTreeSet<_> = edges(machine).into_values().flatten().chain([start(&definition(), machine)]).collect();
+        assert_eq!(all, reached, "in {machine:?}");
+    }
+    for state in states() {
+        let comment = state.body["Comment"].as_str().unwrap_or_default();
+        assert!(comment.len() > 20 && comment.ends_with('.'), "{} lacks a comment", state.name);
+    }
+}
+
+fn start(definition: &Value, machine: &str) -> String {
+    if machine.is_empty() {
+        return definition["StartAt"].as_str().expect("a start").to_owned();
+    }
+    let processor = states().into_iter().find(|state| state.name == machine).expect("the Map").body["ItemProcessor"].clone();
+    start(&processor, "")
+}
+
+#[test]
+fn a_dead_child_fails_nobody_else() {
+    let map = states().into_iter().find(|state| state.name == "DeliverToReceivers").expect("the Map").body;
+    assert_eq!(map["ToleratedFailurePercentage"], 100);
+    assert_eq!(map["ItemProcessor"]["ProcessorConfig"]["Mode"], "DISTRIBUTED");
+    let outside: Vec<_> = ["$plan", "$image", "$region", "$results"].into_iter().filter(|variable| map["ItemProcessor"].to_string().contains(&format!("{variable}."))).collect();
+    let assigned = map["ItemProcessor"]["States"]["ReadDelivery"]["Assign"].as_object().expect("it assigns").clone();
+    for variable in outside {
+        assert!(assigned.contains_key(&variable[1..]), "{variable} is not to be seen inside a Distributed Map");
+    }
+}

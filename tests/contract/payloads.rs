@@ -1,0 +1,164 @@
+//! What the machine sends each function parses as that function's Input, for every value that a variable can have;
+//! and what it reads is something that a function writes.
+
+use crate::asl::{State, expression, expressions, states};
+use crate::samples::{answers, values};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+#[test]
+fn every_payload_is_an_input() {
+    let mut parsed = BTreeSet::new();
+    for state in states() {
+        let Some(function) = state.function() else { continue };
+        let variables = variables(&state.body["Arguments"]["Payload"]);
+        for chosen in choices(&variables) {
+            let payload = resolve(&state.body["Arguments"]["Payload"], &chosen);
+            if is_possible(&state, &chosen)
+                && let Err(error) = parse(function, payload.clone())
+            {
+                panic!("{}: {error}\n{payload:#}", state.name);
+            }
+        }
+        parsed.insert(function.to_owned());
+    }
+    let all = ["Copy", "GrantKey", "Plan", "RebootAndCreate", "Report", "Revoke", "Share", "WaitSnapshots"];
+    assert_eq!(parsed.iter().map(String::as_str).collect::<Vec<_>>(), all, "every function is used");
+}
+
+fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
+    use bakery::runner::parse;
+    match function {
+        "Plan" => parse::<plan::Input>(payload).map(drop),
+        "RebootAndCreate" => parse::<reboot_and_create::Input>(payload).map(drop),
+        "WaitSnapshots" => parse::<wait_snapshots::Input>(payload).map(drop),
+        "GrantKey" => parse::<grant_key::Input>(payload).map(drop),
+        "Share" => parse::<share::Input>(payload).map(drop),
+        "Copy" => parse::<copy::Input>(payload).map(drop),
+        "Revoke" => parse::<revoke::Input>(payload).map(drop),
+        "Report" => parse::<report::Input>(payload).map(drop),
+        other => panic!("no such function: {other}"),
+    }
+}
+
+/// The image is complete wherever its snapshots matter, and a failure is there where it is recorded.
+fn is_possible(state: &State, chosen: &[(String, Value)]) -> bool {
+    let value = |name: &str| chosen.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
+    let complete = value("image").is_none_or(|image| image["SnapshotIds"].is_array());
+    match state.name.as_str() {
+        "LookAtImage" => value("image").is_none_or(|image| image["ImageId"].is_string()),
+        "Report" => true,
+        "RecordFailure" => value("failure").is_some_and(Value::is_object),
+        "LookAtCopy" => value("copy").is_some_and(Value::is_object),
+        _ => complete,
+    }
+}
+
+fn variables(payload: &Value) -> BTreeSet<String> {
+    expressions(payload).iter().flat_map(|text| paths(text)).map(|path| path[0].clone()).filter(|root| root != "states").collect()
+}
+
+/// Every combination of what the variables can hold.
+fn choices(variables: &BTreeSet<String>) -> Vec<Vec<(String, Value)>> {
+    variables.iter().fold(vec![Vec::new()], |so_far, variable| {
+        let add = |chosen: &Vec<(String, Value)>| {
+            let extend = |value| [chosen.clone(), vec![(variable.clone(), value)]].concat();
+            values(variable).into_iter().map(extend).collect::<Vec<_>>()
+        };
+        so_far.iter().flat_map(add).collect()
+    })
+}
+
+/// The payload with each expression replaced. In payloads only plain paths are allowed, so that this stays honest.
+fn resolve(value: &Value, chosen: &[(String, Value)]) -> Value {
+    match value {
+        Value::String(text) => expression(text).map_or_else(|| value.clone(), |path| lookup(path, chosen)),
+        Value::Array(items) => items.iter().map(|item| resolve(item, chosen)).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), resolve(value, chosen))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+fn lookup(path: &str, chosen: &[(String, Value)]) -> Value {
+    match path {
+        "$states.input" => return json!({"InstanceId": "i-0123456789abcdef0"}),
+        "$states.context.State.EnteredTime" | "$states.context.Execution.StartTime" => return json!("2026-11-24T01:54:00.123Z"),
+        "$states.context.Execution.Name" | "$states.context.Execution.Id" => return json!("web-1"),
+        _ => {}
+    }
+    let plain = path.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(path);
+    let parts = paths(plain).pop().unwrap_or_else(|| panic!("a payload holds plain paths only: {path}"));
+    let root = chosen.iter().find(|(variable, _)| *variable == parts[0]).unwrap_or_else(|| panic!("not a plain path: {path}"));
+    parts[1..].iter().fold(root.1.clone(), |value, part| value[part.as_str()].clone())
+}
+
+/// The variables that an expression reads, each with the fields that it goes down to.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let starts = text.match_indices('$').map(|(at, _)| &text[at + 1..]);
+    starts
+        .filter_map(|rest| {
+            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).unwrap_or(rest.len());
+            let is_call = rest[end..].starts_with('(');
+            (!is_call && end > 0).then(|| rest[..end].trim_end_matches('.').split('.').map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn every_path_that_is_read_is_written() {
+    for state in states() {
+        for text in expressions(&without_states_inside(&state.body)) {
+            for path in paths(&text) {
+                assert!(exists(&path), "{}: nothing writes {} ({text})", state.name, path.join("."));
+            }
+        }
+    }
+}
+
+/// A Map's own states are looked at by themselves.
+fn without_states_inside(body: &Value) -> Value {
+    let mut body = body.clone();
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("ItemProcessor");
+    }
+    body
+}
+
+fn exists(path: &[String]) -> bool {
+    let found = |value: &Value, rest: &[String]| rest.iter().try_fold(value, |value, part| value.get(part)).is_some();
+    match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["states", "context", "State", "EnteredTime"]
+        | ["states", "context", "Execution", "Name" | "Id" | "StartTime"]
+        | ["states", "context", "Map", "Item", "Value"]
+        | ["states", "input" | "result" | "errorOutput"]
+        | ["states", "errorOutput", "Error" | "Cause"]
+        | ["states", "result", "Payload"] => true,
+        ["states", "input", ..] => answers().iter().any(|answer| found(answer, &path[2..])),
+        ["states", "result", "Payload", ..] => answers().iter().any(|answer| found(answer, &path[3..])),
+        ["states", ..] => false,
+        _ => values(&path[0]).iter().any(|value| found(value, &path[1..])),
+    }
+}
+
+#[test]
+fn a_delivery_s_result_is_small() {
+    // A thousand of them are one state's output of at most 256 KiB.
+    let delivered = json!({"Index": 999, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 65_536});
+    let failed = json!({"Index": 999, "Error": "States.ExceedToleratedFailureThreshold"});
+    let written: Vec<Value> = states()
+        .into_iter()
+        .filter(|state| state.machine == "DeliverToReceivers")
+        .flat_map(|state| {
+            let choices = state.body["Choices"].as_array().cloned().unwrap_or_default();
+            choices.iter().map(|choice| choice["Output"].clone()).chain([state.body["Output"].clone()]).collect::<Vec<_>>()
+        })
+        .filter(|output| output["Index"].is_string())
+        .collect();
+    assert_eq!(written.len(), 3, "delivered now, delivered before, failed");
+    for output in written {
+        let keys: Vec<_> = output.as_object().expect("an object").keys().cloned().collect();
+        let sample = if keys.contains(&"Error".to_owned()) { &failed } else { &delivered };
+        assert_eq!(keys, sample.as_object().expect("an object").keys().cloned().collect::<Vec<_>>());
+        assert!(sample.to_string().len() <= 200);
+    }
+}

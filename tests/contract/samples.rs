@@ -1,0 +1,145 @@
+//! What each variable of the machine holds, made by the functions' own types.
+
+use bakery::grants::Grant;
+use bakery::outcome::Outcome;
+use bakery::plan::{Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedRegion, Route, Run};
+use bakery::request::Reboot;
+use bakery::time::Timestamp;
+use bakery::Place;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn id<T: for<'a> TryFrom<&'a str, Error = &'static str>>(text: &str) -> T {
+    T::try_from(text).expect("a valid identifier")
+}
+
+const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/00000000-0000-0000-0000-000000000000";
+const IMAGE: &str = "ami-0123456789abcdef0";
+
+fn json(value: impl serde::Serialize) -> Value {
+    serde_json::to_value(value).expect("it can be written")
+}
+
+fn run() -> Run {
+    let arn = "arn:aws:states:us-east-1:111111111111:execution:ami-bakery-bake:web-1".to_owned();
+    Run { name: id("web-1"), arn, started_at: Timestamp::from_epoch_seconds(0) }
+}
+
+fn bake() -> Bake {
+    Bake {
+        bake_id: id("web-1"),
+        place: Place { account_id: id("111111111111"), region: id("us-east-1") },
+        instance_id: Some(id("i-0123456789abcdef0")),
+        image_id: Some(id(IMAGE)),
+        image_name: "web-web-1".to_owned(),
+        reboot: Reboot::Create,
+        exclude_devices: vec!["/dev/sdb".to_owned()],
+        tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
+        timeout_minutes: 720,
+    }
+}
+
+fn delivery() -> Delivery {
+    Delivery {
+        index: 0,
+        account_id: id("222222222222"),
+        region: id("us-east-1"),
+        route: Route::Copy,
+        kms_key_id: Some(id(KEY)),
+        problem: Some("its role cannot be assumed".to_owned()),
+        image_id: Some(id(IMAGE)),
+    }
+}
+
+fn region() -> PlannedRegion {
+    PlannedRegion { region: id("us-east-1"), deliveries_key: "runs/web-1/us-east-1/deliveries.json".to_owned(), count: 1 }
+}
+
+fn image() -> Image {
+    Image {
+        image_id: id(IMAGE),
+        snapshot_ids: vec![id("snap-0123456789abcdef0")],
+        kms_key_ids: vec![id(KEY)],
+        size_gib: 8,
+        instance: Some(InstanceState { instance_id: id("i-0123456789abcdef0"), status: "ok".to_owned() }),
+    }
+}
+
+fn outcome() -> Outcome {
+    Outcome {
+        bake_id: id("web-1"),
+        image_id: Some(id(IMAGE)),
+        image_name: "web-web-1".to_owned(),
+        instance: None,
+        error: None,
+        reason: None,
+        delivered: 0,
+        failed: 0,
+        report: "s3://bucket/bakes/web-1/report.json".to_owned(),
+        deliveries: Vec::new(),
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        status: PlanStatus::Ready,
+        run: run(),
+        bake: bake(),
+        regions: vec![region()],
+        bucket: "bucket".to_owned(),
+        claims: vec![id("web-1")],
+        keep_sharing: false,
+        warnings: vec!["beware".to_owned()],
+        deliveries: vec![delivery()],
+        outcome: Some(outcome()),
+    }
+}
+
+/// Every value that a variable may have; null where a state assigns null.
+pub fn values(variable: &str) -> Vec<Value> {
+    let failure = json!({"Error": "ImageFailed", "Cause": "why"});
+    let look = wait_snapshots::Output::Available { image: image() };
+    match variable {
+        "plan" => vec![json(plan())],
+        "run" => vec![json(run())],
+        "bake" => vec![json(bake())],
+        "delivery" => vec![json(delivery())],
+        "region" => vec![json(region())],
+        "image" => vec![json(look), json!({"ImageId": IMAGE}), Value::Null],
+        "copy" => vec![json(copy::Output::Requested { image_id: id(IMAGE) }), json(look), Value::Null],
+        "grants" => vec![json([Grant { kms_key_id: id(KEY), grant_id: "0123".to_owned() }]), Value::Null],
+        "reboot" => reboots().into_iter().chain([Value::Null]).collect(),
+        "failure" => vec![failure, Value::Null],
+        "results" => vec![json!([{"Index": 0, "ImageId": IMAGE, "SizeGiB": 8}, {"Index": 1, "Error": "TimedOut"}, null]), json!([])],
+        "attempt" | "looks" => vec![json!(1)],
+        "imageStartedAt" | "copyStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
+        other => panic!("the machine uses a variable that no sample stands for: ${other}"),
+    }
+}
+
+fn reboots() -> Vec<Value> {
+    let text = r#"{"Status":"Rebooting","CheckAfterSeconds":20,"Rebooting":{"Since":"2026-11-24T01:54:00Z","LeftOk":false}}"#;
+    let rebooting: reboot_and_create::Output = serde_json::from_str(text).expect("as the function writes it");
+    vec![json(rebooting), json(reboot_and_create::Output::Requested { image_id: id(IMAGE) })]
+}
+
+/// Everything that a Task may answer with, for what is read of `$states.input` and `$states.result.Payload`.
+pub fn answers() -> Vec<Value> {
+    let failed = json!({"Error": "PartialDelivery", "Cause": "{}"});
+    let mut all = vec![
+        json(plan()),
+        json(region()),
+        json(grant_key::Output { grants: Vec::new() }),
+        json(share::Output { accounts: 1 }),
+        json(copy::Output::Cancelled { image_ids: Vec::new() }),
+        json(revoke::Output { revoked: 1 }),
+        json(wait_snapshots::Output::Pending { check_after_seconds: 5, progress: 1 }),
+        json(wait_snapshots::Output::Available { image: image() }),
+        json(wait_snapshots::Output::KeyNotAccessible { reason: "why".to_owned() }),
+        json(report::Output::Bake { outcome: outcome(), error: Some("PartialDelivery".to_owned()), cause: Some("{}".to_owned()) }),
+        json!({"Run": run(), "Bake": bake(), "Image": image(), "Delivery": delivery()}),
+        failed,
+    ];
+    all.extend(reboots());
+    all
+}

@@ -1,0 +1,4 @@
+//! What several tests need.
+
+pub mod local_aws;
+pub mod world;

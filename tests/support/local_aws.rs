@@ -1,0 +1,175 @@
+//! A local AWS of a test's own: real binaries, real wire, nobody else's faults.
+
+use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+pub const OWNER: &str = "111111111111";
+pub const REGION: &str = "us-east-1";
+pub const RECEIVERS: [&str; 2] = ["222222222222", "333333333333"];
+
+/// One call that the local AWS has seen.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub account: String,
+    pub region: String,
+    pub service: String,
+    pub action: String,
+    pub error: Option<String>,
+    /// The Lambda function that made it, if one did.
+    pub function: Option<String>,
+}
+
+impl Call {
+    /// Whether it changes something in EC2 or KMS, or was meant to.
+    pub fn mutates(&self) -> bool {
+        let reads = ["Describe", "List", "Get", "Head"].iter().any(|verb| self.action.starts_with(verb));
+        let asked_only = self.error.as_deref().is_some_and(|error| error.starts_with("DryRunOperation"));
+        matches!(self.service.as_str(), "ec2" | "kms") && !reads && !asked_only
+    }
+}
+
+/// Ended when it is dropped.
+pub struct LocalAws {
+    process: Child,
+    endpoint: String,
+}
+
+impl LocalAws {
+    /// Starts one on a free port and waits until the stack is deployed.
+    pub fn start() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
+        let target = target_dir(root);
+        let mut process = Command::new(target.join("local-aws/venv/bin/python"))
+            .args(["-m", "local_aws", "serve", "--functions"])
+            .arg(target.join("debug"))
+            .current_dir(root)
+            .env("PYTHONPATH", root.join("infra/local"))
+            .env("LOCAL_AWS_PORT", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the local AWS is set up by `make setup`");
+        let mut lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
+        let ready = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let at = line.find("http://").filter(|_| line.contains("ready"))?;
+            line[at..].split_whitespace().next().map(str::to_owned)
+        });
+        // Read on, so that it never blocks on a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, endpoint: ready.expect("the local AWS says when it is ready") }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/local-aws/{path}", self.endpoint)
+    }
+
+    /// The calls so far.
+    pub fn calls(&self) -> Vec<Call> {
+        let mut answer = ureq::get(self.url("calls")).call().expect("the local AWS answers");
+        let calls: Vec<Value> = answer.body_mut().with_config().limit(1 << 30).read_json().expect("calls are JSON");
+        let text = |call: &Value, name: &str| call[name].as_str().map(str::to_owned);
+        let read = |call: Value| Call {
+            account: text(&call, "account").unwrap_or_default(),
+            region: text(&call, "region").unwrap_or_default(),
+            service: text(&call, "service").unwrap_or_default(),
+            action: text(&call, "action").unwrap_or_default(),
+            error: text(&call, "error"),
+            function: text(&call, "function"),
+        };
+        calls.into_iter().map(read).collect()
+    }
+
+    pub fn forget_calls(&self) {
+        ureq::delete(self.url("calls")).call().expect("the local AWS answers");
+    }
+
+    /// Replaces the faults.
+    pub fn inject(&self, faults: &[Value]) {
+        ureq::put(self.url("faults")).send_json(json!(faults)).expect("the faults are understood");
+    }
+
+    fn config(&self, region: &str, credentials: Credentials) -> Config {
+        Config { endpoint: self.endpoint.clone(), region: region.to_owned(), credentials }
+    }
+
+    /// The owner's account.
+    pub fn owner(&self) -> Config {
+        self.config(REGION, Credentials::new("owner", "secret", None, None, "test"))
+    }
+
+    /// An account, entered from outside.
+    pub async fn account(&self, account: &str, region: &str) -> Config {
+        if account == OWNER {
+            return Config { region: region.to_owned(), ..self.owner() };
+        }
+        let answer = self
+            .owner()
+            .sts()
+            .assume_role()
+            .role_arn(format!("arn:aws:iam::{account}:role/Anyone"))
+            .role_session_name("test")
+            .send()
+            .await
+            .expect("every account can be entered by tests");
+        let given = answer.credentials().expect("credentials");
+        let token = given.session_token().to_owned();
+        self.config(region, Credentials::new(given.access_key_id(), given.secret_access_key(), Some(token), None, "test"))
+    }
+}
+
+impl Drop for LocalAws {
+    fn drop(&mut self) {
+        // SIGTERM, so that it ends the processes that it started.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// Where cargo builds to.
+fn target_dir(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// What a client needs to know.
+#[derive(Clone)]
+pub struct Config {
+    endpoint: String,
+    region: String,
+    credentials: Credentials,
+}
+
+macro_rules! client {
+    ($name:ident, $sdk:ident) => {
+        pub fn $name(&self) -> $sdk::Client {
+            let config = $sdk::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .endpoint_url(&self.endpoint)
+                .region(Region::new(self.region.clone()))
+                .credentials_provider(self.credentials.clone())
+                .build();
+            $sdk::Client::from_conf(config)
+        }
+    };
+}
+
+impl Config {
+    client!(ec2, aws_sdk_ec2);
+    client!(kms, aws_sdk_kms);
+    client!(sfn, aws_sdk_sfn);
+    client!(ssm, aws_sdk_ssm);
+    client!(sts, aws_sdk_sts);
+
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.endpoint)
+            .force_path_style(true)
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+}

@@ -1,0 +1,176 @@
+//! An owner with an instance `web`, two receivers with a key each, and a bake to start.
+
+use crate::local_aws::{Call, Config, LocalAws, OWNER, RECEIVERS, REGION};
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Image, InstanceType, Snapshot, Tag, TagSpecification};
+use aws_sdk_sfn::types::ExecutionStatus;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+pub const MACHINE: &str = "arn:aws:states:us-east-1:111111111111:stateMachine:ami-bakery-bake";
+/// GiB.
+pub const VOLUMES: [i32; 3] = [8, 20, 100];
+
+pub struct World {
+    pub aws: LocalAws,
+    pub owner: Config,
+    /// The owner's key that the instance's volumes are encrypted under.
+    pub key: String,
+    pub instance: String,
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExecutionStatus,
+    pub output: Value,
+    pub error: String,
+    pub cause: String,
+}
+
+impl Ended {
+    /// The outcome, wherever it is.
+    pub fn outcome(&self) -> Value {
+        match self.status {
+            ExecutionStatus::Succeeded => self.output.clone(),
+            _ => serde_json::from_str(&self.cause).unwrap_or_else(|_| panic!("a cause in JSON: {self:?}")),
+        }
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let aws = LocalAws::start();
+        let owner = aws.owner();
+        let key = key(&owner, None).await;
+        let instance = instance(&owner, &key, "web").await;
+        Self { aws, owner, key, instance }
+    }
+
+    /// The smallest request: the instance, to both receivers.
+    pub fn request(&self) -> Value {
+        let receivers: Vec<_> = RECEIVERS.iter().map(|account| json!({"AccountId": account})).collect();
+        json!({"InstanceId": self.instance, "Receivers": receivers})
+    }
+
+    /// Starts a bake as the console would; the calls before it are forgotten.
+    pub async fn start(&self, name: &str, request: &Value) -> String {
+        self.aws.forget_calls();
+        let start = self.owner.sfn().start_execution().state_machine_arn(MACHINE).name(name).input(request.to_string());
+        start.send().await.expect("the execution starts").execution_arn().to_owned()
+    }
+
+    pub async fn bake(&self, name: &str, request: &Value) -> Ended {
+        let execution = self.start(name, request).await;
+        self.end_of(&execution).await
+    }
+
+    /// Follows an execution to its end.
+    pub async fn end_of(&self, execution: &str) -> Ended {
+        loop {
+            let now = self.owner.sfn().describe_execution().execution_arn(execution).send().await.expect("it is known");
+            if *now.status() != ExecutionStatus::Running {
+                return Ended {
+                    status: now.status().clone(),
+                    output: now.output().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
+                    error: now.error().unwrap_or_default().to_owned(),
+                    cause: now.cause().unwrap_or_default().to_owned(),
+                };
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// The calls that would have changed something in EC2 or KMS.
+    pub fn mutations(&self) -> Vec<Call> {
+        self.aws.calls().into_iter().filter(Call::mutates).collect()
+    }
+
+    /// What a person or a test set up is not the bake's; what must not be left of it is.
+    pub async fn assert_nothing_is_left_open(&self) {
+        let grants = self.grants(&self.key).await;
+        assert!(grants.is_empty(), "grants are left: {grants:?}");
+        for image in self.images(OWNER).await {
+            let shared = self.shared_with(image.image_id().expect("an id")).await;
+            assert!(shared.is_empty(), "{:?} is still shared with {shared:?}", image.image_id());
+        }
+        let open = self.objects("open/").await;
+        assert!(open.is_empty(), "the ledger is still open: {open:?}");
+    }
+
+    pub async fn grants(&self, key: &str) -> Vec<String> {
+        let found = self.owner.kms().list_grants().key_id(key).send().await.expect("grants are listed");
+        found.grants().iter().map(|grant| grant.name().unwrap_or("unnamed").to_owned()).collect()
+    }
+
+    /// The accounts that may launch an image or read any of its snapshots.
+    pub async fn shared_with(&self, image: &str) -> Vec<String> {
+        let ec2 = self.owner.ec2();
+        let ask = ec2.describe_image_attribute().image_id(image);
+        let launch = ask.attribute("launchPermission".into()).send().await.expect("the attribute");
+        let mut accounts: Vec<_> =
+            launch.launch_permissions().iter().filter_map(|permission| permission.user_id()).map(str::to_owned).collect();
+        for snapshot in self.snapshots(OWNER, image).await {
+            let ask = ec2.describe_snapshot_attribute().snapshot_id(snapshot.snapshot_id().expect("an id"));
+            let volume = ask.attribute("createVolumePermission".into()).send().await.expect("the attribute");
+            accounts.extend(volume.create_volume_permissions().iter().filter_map(|found| found.user_id()).map(str::to_owned));
+        }
+        accounts
+    }
+
+    /// An account's own images.
+    pub async fn images(&self, account: &str) -> Vec<Image> {
+        let ec2 = self.aws.account(account, REGION).await.ec2();
+        let found = ec2.describe_images().owners("self").send().await.expect("images are described");
+        found.images().to_vec()
+    }
+
+    pub async fn snapshots(&self, account: &str, image: &str) -> Vec<Snapshot> {
+        let ec2 = self.aws.account(account, REGION).await.ec2();
+        let images = ec2.describe_images().image_ids(image).send().await.expect("the image is described");
+        let mappings = images.images().iter().flat_map(|image| image.block_device_mappings());
+        let ids: Vec<_> = mappings.filter_map(|mapping| mapping.ebs()?.snapshot_id()).map(str::to_owned).collect();
+        let found = ec2.describe_snapshots().set_snapshot_ids(Some(ids)).send().await.expect("snapshots are described");
+        found.snapshots().to_vec()
+    }
+
+    /// The ARN of an account's key behind an alias.
+    pub async fn key_behind(&self, account: &str, alias: &str) -> String {
+        let kms = self.aws.account(account, REGION).await.kms();
+        let found = kms.describe_key().key_id(alias).send().await.expect("the key is known");
+        found.key_metadata().and_then(|key| key.arn()).expect("an ARN").to_owned()
+    }
+
+    /// The keys of the objects in the stack's bucket.
+    pub async fn objects(&self, prefix: &str) -> Vec<String> {
+        let s3 = self.owner.s3();
+        let buckets = s3.list_buckets().send().await.expect("buckets are listed");
+        let bucket = buckets.buckets().first().and_then(|bucket| bucket.name()).expect("the stack's bucket");
+        let found = s3.list_objects_v2().bucket(bucket).prefix(prefix).send().await.expect("objects are listed");
+        found.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect()
+    }
+}
+
+/// A key of its own, with this policy if any.
+pub async fn key(account: &Config, policy: Option<Value>) -> String {
+    let create = account.kms().create_key().set_policy(policy.map(|policy| policy.to_string()));
+    let made = create.send().await.expect("the key is made");
+    made.key_metadata().and_then(|key| key.arn()).expect("an ARN").to_owned()
+}
+
+/// A running instance with three encrypted volumes.
+pub async fn instance(account: &Config, key: &str, name: &str) -> String {
+    let ec2 = account.ec2();
+    let volume = |(n, size): (usize, i32)| {
+        let ebs = EbsBlockDevice::builder().volume_size(size).volume_type("gp3".into()).encrypted(true).kms_key_id(key);
+        let device = if n == 0 { "/dev/xvda".to_owned() } else { format!("/dev/sd{}", char::from(b'a' + u8::try_from(n).expect("few"))) };
+        BlockDeviceMapping::builder().device_name(device).ebs(ebs.build()).build()
+    };
+    let tag = Tag::builder().key("Name").value(name).build();
+    let tags = TagSpecification::builder().resource_type("instance".into()).tags(tag).build();
+    let image = ec2.describe_images().owners("amazon").send().await.expect("AWS's images are described");
+    let image = image.images().first().and_then(|image| image.image_id()).map_or("ami-12c6146b".to_owned(), str::to_owned);
+    let run = ec2.run_instances().image_id(image).instance_type(InstanceType::T3Micro).min_count(1).max_count(1);
+    let run = run.set_block_device_mappings(Some(VOLUMES.into_iter().enumerate().map(volume).collect()));
+    let made = run.tag_specifications(tags).send().await.expect("the instance is launched");
+    made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned()
+}
