@@ -29,8 +29,14 @@ async fn a_request_that_is_wrong_by_itself() {
         (with("Instance", json!("i-1")), "Instance = \"i-1\": unknown field"),
         (receivers(json!(null)), "Receivers: required"),
         (receivers(json!([])), "Receivers = []: name at least one"),
-        (receivers(json!([{"AccountId": "22222222222"}])), "Receivers[0].AccountId = \"22222222222\": an account id has exactly 12 digits"),
-        (receivers(json!([{"AccountId": RECEIVERS[0]}, {"AccountId": RECEIVERS[0]}])), "Receivers[1].AccountId = \"222222222222\": Receivers[0] already names this account"),
+        (
+            receivers(json!([{"AccountId": "22222222222"}])),
+            "Receivers[0].AccountId = \"22222222222\": an account id has exactly 12 digits",
+        ),
+        (
+            receivers(json!([{"AccountId": RECEIVERS[0]}, {"AccountId": RECEIVERS[0]}])),
+            "Receivers[1].AccountId = \"222222222222\": Receivers[0] already names this account",
+        ),
         (with("ImageName", json!("web*")), "ImageName = \"web*\": an image name has"),
         (with("ImageId", json!("ami-0123456789abcdef0")), "ImageId = \"ami-0123456789abcdef0\": give exactly one of"),
     ];
@@ -48,8 +54,13 @@ async fn all_problems_of_one_request_together() {
         "Receivers": [{"AccountId": "22222222222"}, {"AccountId": RECEIVERS[0]}, {"AccountId": RECEIVERS[0]}],
     });
     let reasons = [
-        "6 problems; nothing was touched", "the execution's name", "InstanceId = \"i-0123456789abcdef0\": there is no such instance",
-        "ImageName", "Colour", "Receivers[0].AccountId", "Receivers[2].AccountId",
+        "6 problems; nothing was touched",
+        "the execution's name",
+        "InstanceId = \"i-0123456789abcdef0\": there is no such instance",
+        "ImageName",
+        "Colour",
+        "Receivers[0].AccountId",
+        "Receivers[2].AccountId",
     ];
     refused(&world, "a.b", &request, &reasons).await;
 }
@@ -58,15 +69,18 @@ async fn all_problems_of_one_request_together() {
 async fn an_instance_that_cannot_be_imaged() {
     let world = World::new().await;
     let ec2 = world.owner.ec2();
-    let of = |instance: &str| json!({"InstanceId": instance, "ImageName": "web", "Receivers": world.request()["Receivers"]});
+    let of =
+        |instance: &str| json!({"InstanceId": instance, "ImageName": "web", "Receivers": world.request()["Receivers"]});
     refused(&world, "unknown", &of("i-0123456789abcdef0"), &["InstanceId", "there is no such instance"]).await;
 
     let gone = instance(&world.owner, &world.key, "gone").await;
     ec2.terminate_instances().instance_ids(&gone).send().await.expect("it is terminated");
     refused(&world, "terminated", &of(&gone), &["InstanceId", "only a running or stopped instance"]).await;
 
-    let image = ec2.register_image().name("old").root_device_name("/dev/sda1").image_location("bucket/image.manifest.xml");
-    let image = image.send().await.expect("an instance-store image is registered").image_id().expect("an id").to_owned();
+    let image =
+        ec2.register_image().name("old").root_device_name("/dev/sda1").image_location("bucket/image.manifest.xml");
+    let image =
+        image.send().await.expect("an instance-store image is registered").image_id().expect("an id").to_owned();
     let run = ec2.run_instances().image_id(image).instance_type(InstanceType::M1Small).min_count(1).max_count(1);
     let made = run.send().await.expect("it is launched");
     let stored = made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned();
@@ -102,7 +116,11 @@ async fn a_bake_whose_run_is_still_in_progress() {
     again["BakeId"] = json!("web-1");
     let second = world.bake("web-2", &again).await;
     assert_eq!(second.error, "InvalidRequest", "{second:?}");
-    assert!(second.cause.contains("BakeId = \"web-1\": run web-1 of this bake is still in progress"), "{}", second.cause);
+    assert!(
+        second.cause.contains("BakeId = \"web-1\": run web-1 of this bake is still in progress"),
+        "{}",
+        second.cause
+    );
     let first = world.end_of(&first).await;
     assert_eq!(first.status, ExecutionStatus::Succeeded, "the first is not disturbed: {first:?}");
     world.assert_nothing_is_left_open().await;

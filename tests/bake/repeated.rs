@@ -32,7 +32,8 @@ async fn the_same_bake_again_changes_nothing_and_says_the_same() {
     let second = world.bake("web-2", &again).await;
     assert_eq!(second.status, ExecutionStatus::Succeeded, "{second:?}");
     assert!(world.mutations().is_empty(), "nothing is touched: {:?}", world.mutations());
-    let written: Vec<_> = world.aws.calls().into_iter().filter(|call| call.action == "PutObject" && call.function.is_some()).collect();
+    let written: Vec<_> =
+        world.aws.calls().into_iter().filter(|call| call.action == "PutObject" && call.function.is_some()).collect();
     assert!(written.is_empty(), "nothing is written: {written:?}");
     assert_eq!(second.outcome(), first.outcome());
     for account in RECEIVERS {

@@ -68,10 +68,16 @@ fn the_retries_are_as_long_as_the_errors_last() {
     };
     for state in states().iter().filter(|state| state.function().is_some()) {
         for retry in state.body["Retry"].as_array().expect("a task retries") {
-            let handles = |name: &str| retry["ErrorEquals"].as_array().is_some_and(|names| names.iter().any(|n| n == name));
+            let handles =
+                |name: &str| retry["ErrorEquals"].as_array().is_some_and(|names| names.iter().any(|n| n == name));
             let lasts = seconds(retry);
             if handles("NotVisibleYet") {
-                assert_eq!((lasts, retry["BackoffRate"].as_f64()), (300.0, Some(1.0)), "{}: steady, five minutes", state.name);
+                assert_eq!(
+                    (lasts, retry["BackoffRate"].as_f64()),
+                    (300.0, Some(1.0)),
+                    "{}: steady, five minutes",
+                    state.name
+                );
             } else {
                 assert_eq!(retry["JitterStrategy"], "FULL", "{}", state.name);
                 assert!(lasts >= if handles("Throttled") { 900.0 } else { 60.0 }, "{}: {lasts} s", state.name);

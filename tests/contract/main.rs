@@ -2,6 +2,7 @@
 
 mod asl;
 mod errors;
-mod payloads;
 mod paths;
+mod payloads;
+mod picture;
 mod samples;

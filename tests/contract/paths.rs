@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The edges of one machine.
 fn edges(machine: &str) -> BTreeMap<String, Vec<String>> {
-    states().into_iter().filter(|state| state.machine == machine).map(|state| (state.name.clone(), state.successors())).collect()
+    states()
+        .into_iter()
+        .filter(|state| state.machine == machine)
+        .map(|state| (state.name.clone(), state.successors()))
+        .collect()
 }
 
 /// The last states that can be reached from one without going through another.
@@ -57,7 +61,8 @@ fn every_way_from_the_plan_ends_in_a_report() {
 fn every_state_can_be_reached_and_says_why_it_is_there() {
     for machine in ["", "DeliverToRegions", "DeliverToReceivers"] {
         let all: BTreeSet<_> = edges(machine).into_keys().collect();
-        let reached: BTreeSet<_> = edges(machine).into_values().flatten().chain([start(&definition(), machine)]).collect();
+        let reached: BTreeSet<_> =
+            edges(machine).into_values().flatten().chain([start(&definition(), machine)]).collect();
         assert_eq!(all, reached, "in {machine:?}");
     }
     for state in states() {
@@ -70,7 +75,8 @@ fn start(definition: &Value, machine: &str) -> String {
     if machine.is_empty() {
         return definition["StartAt"].as_str().expect("a start").to_owned();
     }
-    let processor = states().into_iter().find(|state| state.name == machine).expect("the Map").body["ItemProcessor"].clone();
+    let processor =
+        states().into_iter().find(|state| state.name == machine).expect("the Map").body["ItemProcessor"].clone();
     start(&processor, "")
 }
 
@@ -79,9 +85,29 @@ fn a_dead_child_fails_nobody_else() {
     let map = states().into_iter().find(|state| state.name == "DeliverToReceivers").expect("the Map").body;
     assert_eq!(map["ToleratedFailurePercentage"], 100);
     assert_eq!(map["ItemProcessor"]["ProcessorConfig"]["Mode"], "DISTRIBUTED");
-    let outside: Vec<_> = ["$plan", "$image", "$region", "$results"].into_iter().filter(|variable| map["ItemProcessor"].to_string().contains(&format!("{variable}."))).collect();
-    let assigned = map["ItemProcessor"]["States"]["ReadDelivery"]["Assign"].as_object().expect("it assigns").clone();
-    for variable in outside {
-        assert!(assigned.contains_key(&variable[1..]), "{variable} is not to be seen inside a Distributed Map");
+}
+
+/// An inner scope may not assign a variable of an outer one, and a Distributed Map does not see the outer ones at all.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html>
+#[test]
+fn each_scope_has_variables_of_its_own() {
+    let assigned = |machine: &str| {
+        let mut names = BTreeSet::new();
+        for state in states().into_iter().filter(|state| state.machine == machine) {
+            let inner = |list: &str| state.body[list].as_array().cloned().unwrap_or_default();
+            let all = [vec![state.body.clone()], inner("Choices"), inner("Catch")].concat();
+            names.extend(all.iter().filter_map(|part| part["Assign"].as_object()).flat_map(|map| map.keys().cloned()));
+        }
+        names
+    };
+    let (top, region, delivery) = (assigned(""), assigned("DeliverToRegions"), assigned("DeliverToReceivers"));
+    assert_eq!(top.intersection(&region).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(top.union(&region).filter(|name| delivery.contains(*name)).collect::<Vec<_>>(), Vec::<&String>::new());
+    let map = states().into_iter().find(|state| state.name == "DeliverToReceivers").expect("the Map").body;
+    for outer in top.union(&region) {
+        assert!(
+            !map["ItemProcessor"].to_string().contains(&format!("${outer}")),
+            "${outer} is not to be seen in a child"
+        );
     }
 }

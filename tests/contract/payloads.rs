@@ -48,14 +48,19 @@ fn is_possible(state: &State, chosen: &[(String, Value)]) -> bool {
     match state.name.as_str() {
         "LookAtImage" => value("image").is_none_or(|image| image["ImageId"].is_string()),
         "Report" => true,
-        "RecordFailure" => value("failure").is_some_and(Value::is_object),
+        "RecordFailure" => value("deliveryFailure").is_some_and(Value::is_object),
         "LookAtCopy" => value("copy").is_some_and(Value::is_object),
         _ => complete,
     }
 }
 
 fn variables(payload: &Value) -> BTreeSet<String> {
-    expressions(payload).iter().flat_map(|text| paths(text)).map(|path| path[0].clone()).filter(|root| root != "states").collect()
+    expressions(payload)
+        .iter()
+        .flat_map(|text| paths(text))
+        .map(|path| path[0].clone())
+        .filter(|root| root != "states")
+        .collect()
 }
 
 /// Every combination of what the variables can hold.
@@ -82,13 +87,16 @@ fn resolve(value: &Value, chosen: &[(String, Value)]) -> Value {
 fn lookup(path: &str, chosen: &[(String, Value)]) -> Value {
     match path {
         "$states.input" => return json!({"InstanceId": "i-0123456789abcdef0"}),
-        "$states.context.State.EnteredTime" | "$states.context.Execution.StartTime" => return json!("2026-11-24T01:54:00.123Z"),
+        "$states.context.State.EnteredTime" | "$states.context.Execution.StartTime" => {
+            return json!("2026-11-24T01:54:00.123Z");
+        }
         "$states.context.Execution.Name" | "$states.context.Execution.Id" => return json!("web-1"),
         _ => {}
     }
     let plain = path.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(path);
     let parts = paths(plain).pop().unwrap_or_else(|| panic!("a payload holds plain paths only: {path}"));
-    let root = chosen.iter().find(|(variable, _)| *variable == parts[0]).unwrap_or_else(|| panic!("not a plain path: {path}"));
+    let root =
+        chosen.iter().find(|(variable, _)| *variable == parts[0]).unwrap_or_else(|| panic!("not a plain path: {path}"));
     parts[1..].iter().fold(root.1.clone(), |value, part| value[part.as_str()].clone())
 }
 
@@ -150,7 +158,11 @@ fn a_delivery_s_result_is_small() {
         .filter(|state| state.machine == "DeliverToReceivers")
         .flat_map(|state| {
             let choices = state.body["Choices"].as_array().cloned().unwrap_or_default();
-            choices.iter().map(|choice| choice["Output"].clone()).chain([state.body["Output"].clone()]).collect::<Vec<_>>()
+            choices
+                .iter()
+                .map(|choice| choice["Output"].clone())
+                .chain([state.body["Output"].clone()])
+                .collect::<Vec<_>>()
         })
         .filter(|output| output["Index"].is_string())
         .collect();

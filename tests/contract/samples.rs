@@ -1,11 +1,11 @@
 //! What each variable of the machine holds, made by the functions' own types.
 
+use bakery::Place;
 use bakery::grants::Grant;
 use bakery::outcome::Outcome;
 use bakery::plan::{Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedRegion, Route, Run};
 use bakery::request::Reboot;
 use bakery::time::Timestamp;
-use bakery::Place;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -52,7 +52,11 @@ fn delivery() -> Delivery {
 }
 
 fn region() -> PlannedRegion {
-    PlannedRegion { region: id("us-east-1"), deliveries_key: "runs/web-1/us-east-1/deliveries.json".to_owned(), count: 1 }
+    PlannedRegion {
+        region: id("us-east-1"),
+        deliveries_key: "runs/web-1/us-east-1/deliveries.json".to_owned(),
+        count: 1,
+    }
 }
 
 fn image() -> Image {
@@ -106,19 +110,24 @@ pub fn values(variable: &str) -> Vec<Value> {
         "delivery" => vec![json(delivery())],
         "region" => vec![json(region())],
         "image" => vec![json(look), json!({"ImageId": IMAGE}), Value::Null],
+        "source" => vec![json(look)],
         "copy" => vec![json(copy::Output::Requested { image_id: id(IMAGE) }), json(look), Value::Null],
         "grants" => vec![json([Grant { kms_key_id: id(KEY), grant_id: "0123".to_owned() }]), Value::Null],
         "reboot" => reboots().into_iter().chain([Value::Null]).collect(),
-        "failure" => vec![failure, Value::Null],
-        "results" => vec![json!([{"Index": 0, "ImageId": IMAGE, "SizeGiB": 8}, {"Index": 1, "Error": "TimedOut"}, null]), json!([])],
-        "attempt" | "looks" => vec![json!(1)],
+        "failure" | "regionFailure" | "deliveryFailure" => vec![failure, Value::Null],
+        "results" => vec![
+            json!([{"Index": 0, "ImageId": IMAGE, "SizeGiB": 8}, {"Index": 1, "Error": "TimedOut"}, null]),
+            json!([]),
+        ],
+        "attempt" | "looks" | "copyLooks" => vec![json!(1)],
         "imageStartedAt" | "copyStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
         other => panic!("the machine uses a variable that no sample stands for: ${other}"),
     }
 }
 
 fn reboots() -> Vec<Value> {
-    let text = r#"{"Status":"Rebooting","CheckAfterSeconds":20,"Rebooting":{"Since":"2026-11-24T01:54:00Z","LeftOk":false}}"#;
+    let text =
+        r#"{"Status":"Rebooting","CheckAfterSeconds":20,"Rebooting":{"Since":"2026-11-24T01:54:00Z","LeftOk":false}}"#;
     let rebooting: reboot_and_create::Output = serde_json::from_str(text).expect("as the function writes it");
     vec![json(rebooting), json(reboot_and_create::Output::Requested { image_id: id(IMAGE) })]
 }
@@ -136,7 +145,11 @@ pub fn answers() -> Vec<Value> {
         json(wait_snapshots::Output::Pending { check_after_seconds: 5, progress: 1 }),
         json(wait_snapshots::Output::Available { image: image() }),
         json(wait_snapshots::Output::KeyNotAccessible { reason: "why".to_owned() }),
-        json(report::Output::Bake { outcome: outcome(), error: Some("PartialDelivery".to_owned()), cause: Some("{}".to_owned()) }),
+        json(report::Output::Bake {
+            outcome: outcome(),
+            error: Some("PartialDelivery".to_owned()),
+            cause: Some("{}".to_owned()),
+        }),
         json!({"Run": run(), "Bake": bake(), "Image": image(), "Delivery": delivery()}),
         failed,
     ];

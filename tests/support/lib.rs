@@ -1,4 +1,8 @@
 //! What several tests need.
 
+pub mod bucket;
 pub mod local_aws;
+pub mod looks;
+pub mod mocks;
+pub mod samples;
 pub mod world;

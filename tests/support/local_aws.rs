@@ -116,7 +116,10 @@ impl LocalAws {
             .expect("every account can be entered by tests");
         let given = answer.credentials().expect("credentials");
         let token = given.session_token().to_owned();
-        self.config(region, Credentials::new(given.access_key_id(), given.secret_access_key(), Some(token), None, "test"))
+        self.config(
+            region,
+            Credentials::new(given.access_key_id(), given.secret_access_key(), Some(token), None, "test"),
+        )
     }
 }
 

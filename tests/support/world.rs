@@ -107,12 +107,18 @@ impl World {
         let ec2 = self.owner.ec2();
         let ask = ec2.describe_image_attribute().image_id(image);
         let launch = ask.attribute("launchPermission".into()).send().await.expect("the attribute");
-        let mut accounts: Vec<_> =
-            launch.launch_permissions().iter().filter_map(|permission| permission.user_id()).map(str::to_owned).collect();
+        let mut accounts: Vec<_> = launch
+            .launch_permissions()
+            .iter()
+            .filter_map(|permission| permission.user_id())
+            .map(str::to_owned)
+            .collect();
         for snapshot in self.snapshots(OWNER, image).await {
             let ask = ec2.describe_snapshot_attribute().snapshot_id(snapshot.snapshot_id().expect("an id"));
             let volume = ask.attribute("createVolumePermission".into()).send().await.expect("the attribute");
-            accounts.extend(volume.create_volume_permissions().iter().filter_map(|found| found.user_id()).map(str::to_owned));
+            accounts.extend(
+                volume.create_volume_permissions().iter().filter_map(|found| found.user_id()).map(str::to_owned),
+            );
         }
         accounts
     }
@@ -162,13 +168,18 @@ pub async fn instance(account: &Config, key: &str, name: &str) -> String {
     let ec2 = account.ec2();
     let volume = |(n, size): (usize, i32)| {
         let ebs = EbsBlockDevice::builder().volume_size(size).volume_type("gp3".into()).encrypted(true).kms_key_id(key);
-        let device = if n == 0 { "/dev/xvda".to_owned() } else { format!("/dev/sd{}", char::from(b'a' + u8::try_from(n).expect("few"))) };
+        let device = if n == 0 {
+            "/dev/xvda".to_owned()
+        } else {
+            format!("/dev/sd{}", char::from(b'a' + u8::try_from(n).expect("few")))
+        };
         BlockDeviceMapping::builder().device_name(device).ebs(ebs.build()).build()
     };
     let tag = Tag::builder().key("Name").value(name).build();
     let tags = TagSpecification::builder().resource_type("instance".into()).tags(tag).build();
     let image = ec2.describe_images().owners("amazon").send().await.expect("AWS's images are described");
-    let image = image.images().first().and_then(|image| image.image_id()).map_or("ami-12c6146b".to_owned(), str::to_owned);
+    let image =
+        image.images().first().and_then(|image| image.image_id()).map_or("ami-12c6146b".to_owned(), str::to_owned);
     let run = ec2.run_instances().image_id(image).instance_type(InstanceType::T3Micro).min_count(1).max_count(1);
     let run = run.set_block_device_mappings(Some(VOLUMES.into_iter().enumerate().map(volume).collect()));
     let made = run.tag_specifications(tags).send().await.expect("the instance is launched");

@@ -114,7 +114,9 @@ async fn create(ec2: &Client, clients: &Clients, bake: &Bake, instance: &Instanc
 /// The name is taken. By this bake's own image, if the answer to an earlier call was lost: then that is it.
 async fn adopt(ec2: &Client, clients: &Clients, bake: &Bake) -> Result<ImageId, StepError> {
     let (name, at) = (&bake.image_name, &bake.place);
-    let Some(image) = named(ec2, name, at).await? else {
+    // A deregistered image can be seen for a while, and holds its name for as long.
+    let image = named(ec2, name, at).await?.filter(|image| image.state != "deregistered");
+    let Some(image) = image else {
         let message = format!("The image name {name} is in use in {at}, but no image of that name can be seen yet.");
         return Err(StepError::new(ErrorKind::NotVisibleYet, message));
     };

@@ -47,6 +47,7 @@ pub async fn step(
     };
     let status = status(ec2, instance, at).await?;
     let waited = now.seconds_since(before.since);
+    let Some(rebooting) = after(&before, &status, waited) else { return Ok(None) };
     if waited > LONGEST_REBOOT_SECONDS {
         let message = format!(
             "Instance {instance} in {at} has not come back from its reboot in {waited} s; its status checks say \
@@ -54,10 +55,7 @@ pub async fn step(
         );
         return Err(StepError::new(ErrorKind::ImageFailed, message));
     }
-    Ok(match after(&before, &status, waited) {
-        Some(rebooting) => Some(pending(rebooting)),
-        None => None,
-    })
+    Ok(Some(pending(rebooting)))
 }
 
 /// What is still awaited after this look; nothing when the instance is back.

@@ -59,13 +59,39 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             found
         }
     };
+    let mut stays = Vec::new();
     for grant in &found {
-        revoke(grants, grant).await?;
+        note(revoke(grants, grant).await, &mut stays)?;
     }
+    all_gone(&stays)?;
     for grant in &found {
-        prove(grants, grant).await?;
+        note(prove(grants, grant).await, &mut stays)?;
     }
+    all_gone(&stays)?;
     Ok(Output { revoked: found.len() })
+}
+
+/// A grant that cannot be taken back must not keep the others open: it is told of when they are done.
+fn note(answer: Result<(), StepError>, stays: &mut Vec<String>) -> Result<(), StepError> {
+    match answer {
+        Err(error) if error.kind == ErrorKind::RevokeFailed => stays.push(error.message),
+        answer => answer?,
+    }
+    Ok(())
+}
+
+/// An error holds 32,768 characters; this many grants fit.
+const MOST_TOLD: usize = 30;
+
+fn all_gone(stays: &[String]) -> Result<(), StepError> {
+    if stays.is_empty() {
+        return Ok(());
+    }
+    let mut message = stays.iter().take(MOST_TOLD).map(String::as_str).collect::<Vec<_>>().join("\n");
+    if stays.len() > MOST_TOLD {
+        message.push_str(&format!("\nand {} more", stays.len() - MOST_TOLD));
+    }
+    Err(StepError::new(ErrorKind::RevokeFailed, message))
 }
 
 /// The delivery's grant on this key, if its id was lost with the answer. `ListGrants` may not show it yet, so the

@@ -42,6 +42,18 @@ impl Permissions<'_> {
         Ok(State { image: self.read_image().await?, snapshots })
     }
 
+    /// What someone has deregistered or deleted meanwhile has nothing to take back. A deregistered image leaves its
+    /// snapshots, and they are as shared as before.
+    async fn read_what_is_left(&self) -> Result<State, StepError> {
+        let mut snapshots = BTreeMap::new();
+        for snapshot in &self.image.snapshot_ids {
+            if let Some(accounts) = unless_gone(self.read_snapshot(snapshot).await)? {
+                snapshots.insert(snapshot.clone(), accounts);
+            }
+        }
+        Ok(State { image: unless_gone(self.read_image().await)?.unwrap_or_default(), snapshots })
+    }
+
     /// Snapshots before the image, so that no one sees an image that cannot be copied.
     pub async fn add(&self, accounts: &BTreeSet<AccountId>) -> Result<(), StepError> {
         let have = self.read().await?;
@@ -64,16 +76,12 @@ impl Permissions<'_> {
         let left = |have: &BTreeSet<AccountId>, before: Option<&BTreeSet<AccountId>>| {
             have.intersection(&added(before)).cloned().collect::<Vec<_>>()
         };
-        let have = match self.read().await {
-            // The image was deregistered by someone meanwhile: there is nothing to take back.
-            Err(error) if error.is("InvalidAMIID.Unavailable") || error.is("InvalidSnapshot.NotFound") => return Ok(()),
-            have => have?,
-        };
+        let have = self.read_what_is_left().await?;
         self.modify_image(Change::Remove, &left(&have.image, Some(&record.image))).await?;
         for (snapshot, have) in &have.snapshots {
             self.modify_snapshot(snapshot, Change::Remove, &left(have, record.snapshots.get(snapshot))).await?;
         }
-        let now = self.read().await?;
+        let now = self.read_what_is_left().await?;
         let snapshots = now.snapshots.iter().flat_map(|(id, have)| left(have, record.snapshots.get(id)));
         let remaining = left(&now.image, Some(&record.image)).into_iter().chain(snapshots).collect();
         self.seen(remaining, "is no longer shared with accounts that can still be seen there")
@@ -138,6 +146,13 @@ impl Permissions<'_> {
             ask.send().await.doing("ec2:ModifySnapshotAttribute", id, self.at)?;
         }
         Ok(())
+    }
+}
+
+fn unless_gone<T>(answer: Result<T, StepError>) -> Result<Option<T>, StepError> {
+    match answer {
+        Err(error) if error.is("InvalidAMIID.Unavailable") || error.is("InvalidSnapshot.NotFound") => Ok(None),
+        answer => answer.map(Some),
     }
 }
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sys
 import termios
 from contextlib import suppress
@@ -113,9 +112,6 @@ class Live(Display):
         self._frame, self._tick, self._typing = [], 0, None
 
     def __enter__(self):
-        # So that finally blocks run, and the cursor is back, when the terminal goes away or someone ends us.
-        for name in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, lambda number, _: sys.exit(128 + number))
         self._echo(False)
         self.out.write(HIDE_CURSOR)
         return self

@@ -39,15 +39,14 @@ class LocalAws:
         return self
 
     def __exit__(self, *_):
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # nothing interrupts the end
+            signal.signal(number, signal.SIG_IGN)
+        self._process.terminate()
         try:
-            self._process.terminate()
             self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        finally:
-            signal.signal(signal.SIGINT, handler)
 
     def ready(self):
         """Yields the seconds that have passed, again and again, until the stack is deployed."""

@@ -75,7 +75,9 @@ def draw(view, width, tick=0):
     width = min(width, WIDEST)
     lines = [[("  AMI Bakery", "bold"), ("  bake ", "dim"), (view.bake, "")], []]
     for row in view.rows:
-        lines.append([("  ", ""), *_mark(row, tick), (f" {row.name:<{NAME_WIDTH}}", _emphasis(row)), *_rest(row, width)])
+        lines.append(
+            [("  ", ""), *_mark(row, tick), (f" {row.name:<{NAME_WIDTH}}", _emphasis(row)), *_rest(row, width)]
+        )
         if row.parts:
             lines.append([(" " * (NAME_WIDTH + 4), ""), *(piece for part in row.parts for piece in _part(part, tick))])
     key = f"open to {' and '.join(view.open_to)}" if view.open_to else "open to no receiver"

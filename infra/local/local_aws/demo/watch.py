@@ -6,18 +6,21 @@ from contextlib import suppress
 from botocore.exceptions import ClientError
 
 from .history import DONE, FAILED, RUNNING, WAITING, Steps, receiver, steps
-from .view import Progress, Row, View, progress
+from .view import Row, View, progress
 from .world import OWNER, RECEIVERS, VOLUMES
 
 # Each question makes the local AWS's clock run slowly for as long as it takes to answer it.
 SECONDS_BETWEEN_QUESTIONS = 0.25
 SECONDS_BETWEEN_FRAMES = 0.1
+# A bake that takes longer is stuck: it takes well under a minute.
+LONGEST_SECONDS = 900
 
-PLAN_NOTE = "request understood, keys and receivers checked"
-CREATE_NOTE = "instance shut down, image requested, instance started again"
-SHARE_NOTE = f"launch permission and {len(VOLUMES)} snapshots, to {len(RECEIVERS)} accounts"
-STOP_NOTE = "launch permission and snapshots taken back"
-REPORT_NOTE = "outcome written, event sent"
+# What a step did, short enough for the narrowest terminal.
+PLAN_NOTE = "request, keys and receivers checked"
+CREATE_NOTE = "image requested, instance at rest"
+SHARE_NOTE = f"image and {len(VOLUMES)} snapshots, to {len(RECEIVERS)} accounts"
+STOP_NOTE = "permissions taken back"
+REPORT_NOTE = "outcome written"
 
 
 class Watch:
@@ -38,9 +41,9 @@ class Watch:
     # -- asking --------------------------------------------------------------------------------------------------------
 
     def follow(self, show):
-        """Looks and shows until the execution is over."""
+        """Looks and shows until the execution is over, or has taken far too long."""
         asked = 0.0
-        while not self.over:
+        while not self.over and time.monotonic() - self._real < LONGEST_SECONDS:
             if time.monotonic() - asked >= SECONDS_BETWEEN_QUESTIONS:
                 self.look()
                 asked = time.monotonic()
@@ -126,7 +129,7 @@ class Watch:
         return step.at - self.begin if step.at and self.begin else None
 
     def _progress(self, account):
-        return progress(self.snapshots.get(account, ()), sum(VOLUMES.values()))
+        return progress(self.snapshots.get(account, ()), sum(VOLUMES))
 
     def _golden_image(self):
         requested, delivering = self._step("RebootAndCreate"), self._step("DeliverToRegions")
@@ -161,6 +164,3 @@ def child_histories(sfn, execution):
         with suppress(ClientError):  # a Map Run that is only beginning may not be known by its ARN yet
             for child in sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"]:
                 yield history(sfn, child["executionArn"])
-
-
-__all__ = ["Progress", "Watch", "child_histories", "history"]

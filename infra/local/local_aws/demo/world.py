@@ -14,7 +14,7 @@ MACHINE = f"arn:aws:states:{REGION}:{OWNER}:stateMachine:ami-bakery-bake"
 
 OWNER_ALIAS = "alias/golden-owner"
 RECEIVER_ALIAS = "alias/ami-bakery"
-VOLUMES = {"/dev/sda1": 8, "/dev/sdf": 20, "/dev/sdg": 100}  # GiB
+VOLUMES = (8, 20, 100)  # GiB, the root volume first
 
 
 class Accounts:
@@ -104,11 +104,13 @@ def _receiver_key(kms, account):
 
 
 def _launch(ec2, key):
-    images = ec2.describe_images(Owners=["amazon"], Filters=[{"Name": "root-device-name", "Values": ["/dev/sda1"]}])
-    base = next(image for image in images["Images"] if image.get("Platform") != "windows")
+    linux = [{"Name": "architecture", "Values": ["x86_64"]}, {"Name": "root-device-type", "Values": ["ebs"]}]
+    images = ec2.describe_images(Owners=["amazon"], Filters=linux)["Images"]
+    base = next(image for image in images if image.get("Platform") != "windows")
+    names = (base["RootDeviceName"], "/dev/sdf", "/dev/sdg")
     devices = [
         {"DeviceName": name, "Ebs": {"VolumeSize": size, "VolumeType": "gp3", "Encrypted": True, "KmsKeyId": key}}
-        for name, size in VOLUMES.items()
+        for name, size in zip(names, VOLUMES, strict=True)
     ]
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "web"}]}]
     reservation = ec2.run_instances(

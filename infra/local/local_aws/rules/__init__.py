@@ -11,12 +11,23 @@ from moto.kms.models import KmsBackend
 from moto.kms.responses import KmsResponse
 
 from . import (
+    attaching,
+    controls,
     copies,
+    copy_snapshots,
     creating,
     grant_calls,
+    grant_lists,
     instances,
+    key_use,
     keys,
     launching,
+    lifecycle,
+    lineage,
+    multi_region,
+    public_access,
+    rates,
+    recycle_bin,
     registering,
     retiring,
     sharing,
@@ -46,6 +57,12 @@ EC2_CALLS = [
     retiring.delete_snapshot,
     retiring.disable_image,
     retiring.enable_image,
+    copy_snapshots.copy_snapshot,
+    *public_access.CALLS,
+    *lifecycle.CALLS,
+    *recycle_bin.CALLS,
+    *lineage.CALLS,
+    *attaching.CALLS,
 ]
 
 IAM_CHANGES = [
@@ -67,13 +84,19 @@ def install():
     if _installed:
         return
     _installed = True
-    for module in (snapshots, registering, volumes, instances, launching, keys):
+    for module in (snapshots, registering, volumes, instances, launching, keys, multi_region, controls):
         module.install()
     _give_memory()
     guard("ec2", EC2Response, EC2_CALLS)
-    guard("kms", KmsResponse, [*keys.CALLS, *grant_calls.CALLS])
+    guard("kms", KmsResponse, [*keys.CALLS, *key_use.CALLS, *grant_calls.CALLS, *grant_lists.CALLS])
     settle_before(IAMBackend, *IAM_CHANGES)
     settle_before(KmsBackend, "delete_key", "put_key_policy")
+
+
+def forget():
+    """Forgets what the rules remember beside moto, when moto forgets everything else."""
+    world.forget()
+    rates.forget()
 
 
 def _give_memory():
@@ -81,7 +104,8 @@ def _give_memory():
     make = EC2Backend.__init__
 
     def made(backend, *arguments, **named):
-        backend.copy_tokens, backend.launch_tokens = {}, {}
+        backend.copy_tokens, backend.launch_tokens, backend.bin = {}, {}, {}
+        backend.public_images = backend.public_snapshots = public_access.UNBLOCKED
         make(backend, *arguments, **named)
 
     EC2Backend.__init__ = made

@@ -28,7 +28,7 @@ class Caller:
         return {self.arn, self.principal}
 
     def identity_decision(self, action, resource, context):
-        """"Allow", "Deny" or None, by the caller's own policies."""
+        """ "Allow", "Deny" or None, by the caller's own policies."""
         if self.statements is None or not switch("caller-iam-policies"):
             return "Allow"
         return policies.decide(self.statements, action, resource, {**self.context(), **context})
@@ -65,6 +65,14 @@ def _role_statements(iam, role_arn):
 def _statements(principal):
     documents = list(principal.policies.values()) + [policy.document for policy in principal.managed_policies.values()]
     return tuple(statement for document in documents for statement in policies.parse(document))
+
+
+def internal_id(arn):
+    """The id behind the ARN of a role, which another role of the same name does not have."""
+    if ":role/" not in arn:
+        return None
+    roles = list(iam_backends[arn.split(":")[4]]["aws"].get_roles())
+    return next((role.id for role in roles if role.arn == arn), None)
 
 
 def principal_exists(arn):

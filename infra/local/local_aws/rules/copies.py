@@ -1,16 +1,19 @@
 """CopyImage: what it is asked for, and the copy that comes of it."""
 
-from moto.core.responses import ActionResult
+from types import SimpleNamespace
 
-from . import copy_checks, copy_keys, names, tags
+from moto.core.responses import ActionResult
+from moto.ec2.utils import random_snapshot_id
+
+from . import copy_checks, copy_keys, lineage, names, pages, tags, time_based
 from .callers import caller_of
+from .copy_work import CopyWork
 from .errors import missing
 from .images import Device, Image
+from .registry import rule
 from .snapshots import NO_VOLUME, Snapshot
-from .timing import COPY_CHECK_SECONDS, copying, now
+from .timing import now
 from .world import watch
-from types import SimpleNamespace
-from moto.ec2.utils import random_snapshot_id
 
 FAILED = "AMI snapshot copy failed with error: {}"
 
@@ -21,27 +24,24 @@ class CopiedImage(Image):
     def __init__(self, source, caller, *arguments):
         super().__init__(*arguments, **source.nature())
         self.source_image, self.source_region = source.id, source.ec2_backend.region_name
-        self.caller, self.uses, self.checked = caller, [], False
+        self.launch_permissions = _permissions(source)
+        self.watermarks = lineage.inherited(source.watermarks)
+        self.work = CopyWork([], caller, self._fail)
+
+    def _fail(self, why, moment):
+        self.fail(copy_keys.failure_code(), FAILED.format(why), moment)
 
     def settle(self, at):
-        """The keys must be usable when the copying starts, and still when it ends."""
-        start, ends = self.made_at + COPY_CHECK_SECONDS, sorted({use.snapshot.span.end for use in self.uses})
-        for moment in [start, *ends] if not self.checked else ends:
-            if moment > at or self.failure is not None:
-                return
-            self._check(moment)
-            self.checked = True
+        self.work.settle(at)
 
-    def _check(self, moment):
-        for use in self.uses:
-            why = copy_keys.inaccessible(use, self.caller, moment)
-            if why:
-                self.fail(copy_keys.failure_code(), FAILED.format(why), moment)
-                for snapshot in self.snapshots:
-                    snapshot.fail(why, moment)
-                copy_keys.close(self.uses)
-                return
-        copy_keys.open(self.uses, self.caller, moment)
+    def give_up(self):
+        self.work.stop()
+
+
+@rule("copy-has-no-launch-permission", pages.COPYING, without=lambda source: list(source.launch_permissions))
+def _permissions(source):
+    """Launch permissions are not copied."""
+    return []
 
 
 def copy_image(response):
@@ -50,51 +50,65 @@ def copy_image(response):
     for needed in ("SourceImageId", "SourceRegion", "Name"):
         if not ask(needed):
             raise missing(needed)
+    parameters, minutes = dict(response._get_params()), ask("SnapshotCopyCompletionDurationMinutes")
     tags.check(ask("TagSpecifications"))
     names.check_description(ask("Description"))
     copy_checks.region(ask("SourceRegion"))
     copy_checks.key_needs_encrypted(ask("KmsKeyId"), ask("Encrypted"))
+    time_based.check(minutes)
     response.error_on_dryrun()
-    known = copy_checks.known_token(backend, ask("ClientToken"), dict(response._get_params()))
+    known = copy_checks.known_token(backend, ask("ClientToken"), parameters)
     if known:
         return ActionResult({"ImageId": known})
     source = copy_checks.source(backend, ask("SourceRegion"), ask("SourceImageId"))
     copy_checks.permitted(source, backend.account_id)
     copy_checks.not_decrypted(source, ask("Encrypted"))
+    time_based.check_throughput(source.snapshots, minutes, source.ec2_backend, backend)
     names.check(backend, ask("Name"))
     copy_checks.room(backend)
 
     image = CopiedImage(source, caller, backend, ask("Name"), ask("Description", source.description), [])
     backend.amis[image.id] = image
     for device in source.devices:
-        image.devices.append(_device(image, device, ask("Encrypted"), ask("KmsKeyId")))
+        image.devices.append(_device(image, device, ask("Encrypted"), ask("KmsKeyId"), minutes))
     for snapshot in image.snapshots:
         snapshot.add_tags(tags.specified(ask("TagSpecifications"), "snapshot"))
         snapshot.product_codes = image.product_codes
     if ask("CopyImageTags", False):
         image.add_tags(tags.copied(source, backend.account_id))
     image.add_tags(tags.specified(ask("TagSpecifications"), "image"))
-    copy_checks.remember_token(backend, ask("ClientToken"), dict(response._get_params()), image.id)
+    copy_checks.remember_token(backend, ask("ClientToken"), parameters, image.id)
     watch(image)
     return ActionResult({"ImageId": image.id})
 
 
-def _device(image, device, encrypted, key_id):
+def _device(image, device, encrypted, key_id, minutes):
     if device.snapshot is None:
         return Device(device.name, None, device.ebs, device.virtual_name)
-    backend, source = image.ec2_backend, device.snapshot
-    encrypted, key = copy_keys.chosen(backend, source, encrypted, key_id)
-    snapshot = Snapshot(
-        backend,
-        random_snapshot_id(),
-        SimpleNamespace(id=NO_VOLUME, size=source.volume.size),
-        f"Copied for DestinationAmi {image.id} from SourceAmi {image.source_image} for SourceSnapshot {source.id}. "
-        f"Task created on {int(now() * 1000)}.",
-        span=copying(source.volume.size),
-        encrypted=encrypted,
-        kms_key_id=key,
-        from_ami=image.id,
+    words = (
+        f"Copied for DestinationAmi {image.id} from SourceAmi {image.source_image} for SourceSnapshot "
+        f"{device.snapshot.id}. Task created on {int(now() * 1000)}."
     )
-    backend.snapshots[snapshot.id] = snapshot
-    image.uses.append(copy_keys.Use(source, snapshot))
+    chosen = copy_keys.chosen(image.ec2_backend, device.snapshot, encrypted, key_id)
+    snapshot = copied(image.ec2_backend, device.snapshot, words, chosen, minutes, from_ami=image.id)
+    image.work.uses.append(copy_keys.Use(device.snapshot, snapshot))
     return Device(device.name, snapshot, device.ebs)
+
+
+def copied(backend, source, description, encryption, minutes, **others):
+    """A snapshot that is being copied from another."""
+    encrypted, key = encryption
+    volume = SimpleNamespace(id=_volume_id(source), size=source.volume.size)
+    span = time_based.span(source.volume.size, minutes)
+    snapshot = Snapshot(
+        backend, random_snapshot_id(), volume, description, span, encrypted=encrypted, kms_key_id=key, **others
+    )
+    snapshot.copied_from, snapshot.minutes = source, minutes
+    backend.snapshots[snapshot.id] = snapshot
+    return snapshot
+
+
+@rule("copied-snapshot-volume", pages.COPYING_SNAPSHOTS, without=lambda source: source.volume.id)
+def _volume_id(source):
+    """A copied snapshot has an arbitrary volume id."""
+    return NO_VOLUME

@@ -88,22 +88,26 @@ def _windows(image):
         raise ec2("InvalidRequest", message)
 
 
-@rule("copy-stays-encrypted", pages.AMI_ENCRYPTION)
 def not_decrypted(image, encrypted):
-    """No copy makes an encrypted snapshot unencrypted."""
     for snapshot in image.snapshots:
-        if snapshot.encrypted and encrypted is False:
-            raise ec2(
-                "InvalidRequest",
-                f"Snapshot {snapshot.id} is encrypted. Creating an unencrypted copy from an encrypted snapshot is not "
-                "supported.",
-            )
+        snapshot_not_decrypted(snapshot, encrypted)
+
+
+@rule("copy-stays-encrypted", pages.AMI_ENCRYPTION)
+def snapshot_not_decrypted(snapshot, encrypted):
+    """No copy makes an encrypted snapshot unencrypted."""
+    if snapshot.encrypted and encrypted is False:
+        raise ec2(
+            "InvalidRequest",
+            f"Snapshot {snapshot.id} is encrypted. Creating an unencrypted copy from an encrypted snapshot is not "
+            "supported.",
+        )
 
 
 @rule("copies-at-once", pages.HOW_COPY_WORKS)
 def room(backend):
     """At most 300 image copies are in progress to one Region."""
-    pending = [image for image in list(backend.amis.values()) if image.source_image and image.state == "pending"]
+    pending = [image for image in list(backend.amis.values()) if image.work and image.state == "pending"]
     if len(pending) >= switch("image-copies-at-once"):
         raise ec2("ResourceLimitExceeded", "Too many AMI copies in progress to this Region.")
 
@@ -117,7 +121,10 @@ def known_token(backend, token, parameters):
         raise ec2("InvalidClientToken", "The client token is not valid.")
     asked, image_id = backend.copy_tokens.get(token, (None, None))
     if asked not in (None, _essence(parameters)):
-        raise ec2("IdempotentParameterMismatch", "The request uses the same client token as a previous, but different, request.")
+        raise ec2(
+            "IdempotentParameterMismatch",
+            "The request uses the same client token as a previous, but different, request.",
+        )
     return image_id
 
 

@@ -1,6 +1,6 @@
 """Which key a copy is encrypted under, and whether the keys of a copy can be used."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from . import pages
 from .ebs_keys import key_arn, key_named, usable
@@ -17,7 +17,6 @@ class Use:
 
     source: object
     snapshot: object
-    grants: list = field(default_factory=list)  # EBS's own, as (key, grant)
 
 
 def failure_code():
@@ -84,11 +83,3 @@ def _destination_key_usable(use, caller, at):
 
 def _key_of(snapshot):
     return find_key(snapshot.owner_id, snapshot.ec2_backend.region_name, snapshot.kms_key_id or "")
-
-
-def open(uses, caller, at):
-    """What EBS does with the keys while it copies."""
-
-
-def close(uses):
-    """What EBS does with the keys when it has copied."""

@@ -4,11 +4,12 @@ import re
 
 from moto.core.responses import ActionResult
 
-from . import names, pages, tags
+from . import concurrency, names, pages, tags
 from .callers import caller_of
 from .ebs_keys import usable
 from .errors import ec2, missing
 from .images import Device, Image
+from .lineage import inherited
 from .registry import rule
 from .snapshots import snapshot_of
 from .switches import switch
@@ -28,6 +29,8 @@ class CreatedImage(Image):
     def __init__(self, instance, caller, *arguments, **nature):
         super().__init__(*arguments, **nature)
         self.instance, self.caller, self.source_instance = instance, caller, instance.id
+        self.source_image, self.source_region = instance.image_id, self.ec2_backend.region_name
+        self.watermarks = inherited(instance.watermarks)
 
     def settle(self, at):
         if self.failure is None:
@@ -72,6 +75,7 @@ def create_image(response):
     mappings = {mapping["DeviceName"]: mapping for mapping in ask("BlockDeviceMappings", [])}
     for mapping in mappings.values():
         _check_mapping(instance, mapping)
+    concurrency.check(instance, _imaged(instance, mappings), ask("NoReboot", False))
     response.error_on_dryrun()
     names.check(backend, name)
 
@@ -79,9 +83,8 @@ def create_image(response):
     backend.amis[image.id] = image
     image.add_tags(tags.specified(ask("TagSpecifications"), "image"))
     words = f"Created by CreateImage({instance.id}) for {image.id}"
-    for device, block in instance.get_block_device_mapping:
-        if not _left_out(mappings.get(device)):
-            image.devices.append(_device(backend, device, block, mappings.get(device, {}), words, image.id))
+    for device, block in _imaged(instance, mappings):
+        image.devices.append(_device(backend, device, block, mappings.get(device, {}), words, image.id))
     image.devices += [_added(mapping) for mapping in mappings.values() if _is_new(instance, mapping)]
     for snapshot in image.snapshots:
         snapshot.add_tags(tags.specified(ask("TagSpecifications"), "snapshot"))
@@ -90,6 +93,12 @@ def create_image(response):
     if not ask("NoReboot", False):
         _shut_down(instance)
     return ActionResult({"ImageId": image.id})
+
+
+def _imaged(instance, mappings):
+    """The devices that go into the image."""
+    attached = instance.get_block_device_mapping
+    return [(device, block) for device, block in attached if not _left_out(mappings.get(device))]
 
 
 def find_instance(backend, instance_id):

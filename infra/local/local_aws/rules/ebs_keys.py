@@ -30,18 +30,28 @@ def _active(key):
 
 @rule("copy-key-operations", pages.SHARING_SNAPSHOTS, without=True)
 def _allowed(key, caller, operation, at, resource_id):
-    """Whoever copies a snapshot needs all the documented operations on its keys, by policy or by grant; EBS asks as a
-    service, with the snapshot's id as the encryption context."""
-    for_service = {"GrantIsForAWSResource": "true"} if operation == "CreateGrant" else {}
-    return may(
-        key,
-        caller,
-        operation,
-        at,
-        encryption_context={"aws:ebs:id": resource_id},
-        ViaService=f"ec2.{key.region}.amazonaws.com",
-        **for_service,
-    )
+    """Whoever copies a snapshot needs all the documented operations on its keys, by policy or by grant."""
+    context = _through_service(key) | (_for_resource() if operation == "CreateGrant" else {})
+    return may(key, caller, operation, at, _encryption_context(resource_id), **context)
+
+
+@rule("ebs-via-service", pages.KMS_CONDITIONS, without={})
+def _through_service(key):
+    """EBS uses keys for others as the service ec2 of the Region: kms:ViaService says so."""
+    return {"ViaService": f"ec2.{key.region}.amazonaws.com"}
+
+
+@rule("ebs-grant-for-aws-resource", pages.KMS_CONDITIONS, without={})
+def _for_resource():
+    """The grants that EBS makes are for AWS resources: kms:GrantIsForAWSResource is true for them, and false in direct
+    calls."""
+    return {"GrantIsForAWSResource": "true"}
+
+
+@rule("ebs-encryption-context", pages.EBS_AND_KMS, without={})
+def _encryption_context(resource_id):
+    """EBS uses keys with the id of the snapshot or volume, aws:ebs:id, as the encryption context."""
+    return {"aws:ebs:id": resource_id}
 
 
 def key_named(backend, key_id):

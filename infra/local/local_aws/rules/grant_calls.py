@@ -1,20 +1,17 @@
-"""The calls that make, list, revoke and retire grants."""
+"""The calls that make, revoke and retire grants."""
 
 import json
 import re
-
-from moto.kms.models import kms_backends
 
 from . import grants, pages
 from .callers import caller_of, principal_exists
 from .errors import denied, kms
 from .grants import Grant
-from .key_access import may
 from .keys import UNSEEN, key_for, require_enabled
 from .registry import rule
 from .switches import switch
 from .timing import now
-from .world import find_key
+from .world import find_key, grants_everywhere
 
 PRINCIPAL = re.compile(r"arn:aws[\w-]*:(iam|sts)::(\d{12}):(root|(user|role|federated-user|assumed-role)/.+)")
 
@@ -27,7 +24,7 @@ def create_grant(response):
     grants.check_operations(operations)
     grants.check_constraints(constraints)
     constraint_type = next(iter(constraints), "")
-    key = key_for(
+    key, how = key_for(
         response,
         "CreateGrant",
         foreign=True,
@@ -38,14 +35,26 @@ def create_grant(response):
         GrantIsForAWSResource="false",
     )
     grants.check_operations_of_key(key, operations)
+    grants.check_parent(how, operations, constraints)
     for principal in filter(None, (grantee, retiring)):
         _principal_kind(principal)
         _principal_exists(principal)
+    _grantee_or_service(grantee, ask("GranteeServicePrincipal"), constraints, retiring)
     require_enabled(key)
     _dry_run(response)
     issuer = caller_of(response).account
-    grant = add(key, name, grantee, operations, constraints, retiring, issuer)
+    grant = add(key, name, grantee or ask("GranteeServicePrincipal"), operations, constraints, retiring, issuer)
     return json.dumps({"GrantId": grant.id, "GrantToken": grant.new_token()})
+
+
+@rule("grantee-or-service", pages.kms("CreateGrant"))
+def _grantee_or_service(grantee, service, constraints, retiring):
+    """A grant has a principal or a service as grantee; that of a service needs SourceArn and a retiring principal."""
+    if bool(grantee) == bool(service):
+        raise kms("ValidationException", "Exactly one of GranteePrincipal and GranteeServicePrincipal is required.")
+    if service and not ("SourceArn" in constraints and retiring):
+        message = "A grant to a service needs the SourceArn constraint and a retiring principal."
+        raise kms("ValidationException", message)
 
 
 def add(key, name, grantee, operations, constraints, retiring, issuer):
@@ -99,7 +108,7 @@ def _dry_run(response):
 
 
 def revoke_grant(response):
-    key = key_for(response, "RevokeGrant", foreign=True, GrantIsForAWSResource="false")
+    key, _ = key_for(response, "RevokeGrant", foreign=True, GrantIsForAWSResource="false")
     _dry_run(response)
     remove(key, response._get_param("GrantId"))
     return json.dumps(None)
@@ -136,16 +145,11 @@ def _named(response, caller):
     """The grant that RetireGrant means, by token, or by key ARN and id."""
     token, grant_id = response._get_param("GrantToken"), response._get_param("GrantId")
     if token:
-        return next(((key, grant) for key, grant in _everywhere(response.region) if token in grant.tokens), (None, None))
+        return next(
+            ((key, grant) for key, grant in grants_everywhere(response.region) if token in grant.tokens), (None, None)
+        )
     key = find_key(caller.account, response.region, response._get_param("KeyId") or "")
     return key, key and key.grants.get(grant_id)
-
-
-def _everywhere(region):
-    for account in list(kms_backends.values()):
-        if region in account.keys():
-            for key in list(account[region].keys.values()):
-                yield from ((key, grant) for grant in list(key.grants.values()))
 
 
 @rule("retire-by-whom", pages.kms("RetireGrant"))
@@ -158,61 +162,4 @@ def _may_retire(caller, key, grant):
         raise denied(caller, "kms:RetireGrant", key.arn, UNSEEN)
 
 
-def list_grants(response):
-    key = key_for(response, "ListGrants", foreign=True, GrantIsForAWSResource="false")
-    found = list(key.grants.values())
-    return _page(response, _filtered(found, response._get_param("GrantId"), response._get_param("GranteePrincipal")))
-
-
-@rule("list-grants-filters", pages.kms("ListGrants"), without=lambda found, *_: found)
-def _filtered(found, grant_id, grantee):
-    """ListGrants by GrantId or GranteePrincipal answers with those alone."""
-    return [
-        grant
-        for grant in found
-        if grant_id in (None, grant.id) and grantee in (None, grant.grantee_principal)
-    ]
-
-
-def list_retirable_grants(response):
-    caller, principal = caller_of(response), response._get_param("RetiringPrincipal")
-    _own_principal(caller, principal)
-    return _page(response, _retirable(response.region, caller, principal))
-
-
-@rule("retirable-of-own-account", pages.kms("ListRetirableGrants"))
-def _own_principal(caller, principal):
-    """One asks for the retirable grants of a principal of one's own account only."""
-    if principal.split(":")[4] != caller.account:
-        raise denied(caller, "kms:ListRetirableGrants", principal, UNSEEN)
-
-
-@rule(
-    "retirable-on-any-key",
-    pages.kms("ListRetirableGrants"),
-    without=lambda region, caller, principal: [],
-)
-def _retirable(region, caller, principal):
-    """The retirable grants of a principal are those on all keys of the Region, other accounts' keys too."""
-    return [grant for _, grant in _everywhere(region) if grant.retiring_principal == principal]
-
-
-@rule(
-    "list-grants-paging",
-    pages.kms("ListGrants"),
-    without=lambda _, found: json.dumps({"Grants": [grant.to_json() for grant in found], "Truncated": False}),
-)
-def _page(response, found):
-    """A page is 50 grants, or Limit, 1 to 100; Truncated tells that there are more, from NextMarker on."""
-    limit, marker = response._get_param("Limit", 50), response._get_param("Marker")
-    if not 1 <= limit <= 100:
-        raise kms("ValidationException", "Limit must be between 1 and 100")
-    start = next((number for number, grant in enumerate(found) if grant.id == marker), None) if marker else 0
-    if start is None:
-        raise kms("InvalidMarkerException", "The marker is invalid.")
-    rest = found[start + limit :]
-    answer = {"Grants": [grant.to_json() for grant in found[start : start + limit]], "Truncated": bool(rest)}
-    return json.dumps({**answer, **({"NextMarker": rest[0].id} if rest else {})})
-
-
-CALLS = [create_grant, revoke_grant, retire_grant, list_grants, list_retirable_grants]
+CALLS = [create_grant, revoke_grant, retire_grant]

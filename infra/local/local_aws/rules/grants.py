@@ -4,6 +4,7 @@ import re
 import uuid
 
 from . import pages
+from .callers import internal_id, principal_exists
 from .errors import kms
 from .registry import rule
 from .switches import switch
@@ -40,6 +41,7 @@ class Grant:
         self.key_arn, self.name, self.issuer = key.arn, name, issuer
         self.grantee_principal, self.retiring_principal = grantee_principal, retiring_principal
         self.operations, self.constraints = operations, constraints
+        self.grantee_id = internal_id(grantee_principal)
         self.id, self.tokens = uuid.uuid4().hex * 2, set()
         self.made_at, self.gone_at = now(), None
 
@@ -65,13 +67,20 @@ class Grant:
             "GrantId": self.id,
             "Name": self.name,
             "CreationDate": self.made_at,
-            "GranteePrincipal": self.grantee_principal,
+            "GranteePrincipal": _shown(self),
             "RetiringPrincipal": self.retiring_principal,
             "IssuingAccount": f"arn:aws:iam::{self.issuer}:root",
             "Operations": self.operations,
             "Constraints": self.constraints,
         }
         return {name: value for name, value in entry.items() if value}
+
+
+@rule("grant-of-deleted-principal", pages.kms("ListGrants"), without=lambda grant: grant.grantee_principal)
+def _shown(grant):
+    """ListGrants may show the internal id of a principal that is deleted in place of its ARN."""
+    gone = grant.grantee_id and not principal_exists(grant.grantee_principal)
+    return grant.grantee_id if gone else grant.grantee_principal
 
 
 @rule("grant-propagation", pages.GRANTS, without=True)
@@ -116,12 +125,22 @@ def check_operations(operations):
         )
 
 
+@rule("grant-subset-of-parent", pages.GRANTS)
+def check_parent(how, operations, constraints):
+    """Who may make grants only by a grant, makes none with more operations or fewer constraints than that grant."""
+    if not isinstance(how, Grant):
+        return
+    looser = how.constraints and how.constraints != constraints
+    if not set(operations) <= set(how.operations) or looser:
+        raise kms("AccessDeniedException", "The grant is not a subset of the grant that allows CreateGrant.")
+
+
 @rule("grant-operations-of-key", pages.GRANTS)
 def check_operations_of_key(key, operations):
     """A grant may only name operations that its key supports."""
     unsupported = set(operations) & OTHER_OPERATIONS
     if key.key_spec == "SYMMETRIC_DEFAULT" and unsupported:
-        raise kms("ValidationError", f"Operation {sorted(unsupported)[0]} is not supported by key {key.arn}")
+        raise kms("ValidationError", f"Operation {min(unsupported)} is not supported by key {key.arn}")
 
 
 @rule("grant-name-grammar", pages.kms("CreateGrant"))

@@ -17,7 +17,7 @@ def guard(service, response_class, calls=()):
     for operation in get_service_model(service).operation_names:
         name = camelcase_to_underscores(operation)
         if hasattr(response_class, name):
-            setattr(response_class, name, _guarded(service, operation, getattr(response_class, name)))
+            setattr(response_class, name, _guarded(operation, getattr(response_class, name)))
 
 
 def _method(function):
@@ -28,11 +28,11 @@ def _method(function):
     return method
 
 
-def _guarded(service, operation, method):
+def _guarded(operation, method):
     @functools.wraps(method)
     def guarded(self):
         with world.lock:
-            rates.take(service, operation, self)
+            rates.take(operation, self)
             world.settle(now())
             answer = method(self)
             if not isinstance(answer, ActionResult):

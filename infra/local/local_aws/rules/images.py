@@ -67,7 +67,7 @@ class Image(amis.Ami):
         self.source_instance, self.source_image, self.source_region = None, None, None
         self.launch_permissions, self.disabled = [], False
         self.deprecated_at, self.protection, self.unprotected_at = None, None, None
-        self.last_launched_at = None
+        self.last_launched_at, self.watermarks, self.work = None, [], None
 
     def settle(self, at):
         """Takes notice of what has happened by now. A copy has more to see to."""
@@ -156,6 +156,7 @@ class Image(amis.Ami):
             "DeprecationTime": self.deprecated_at and timestamp(self.deprecated_at),
             "SourceInstanceId": self.source_instance if viewer == self.owner_id else None,
             "SourceImageId": self.source_image,
+            "ImageWatermarks": self.watermarks or None,
             "SourceImageRegion": self.source_region,
             "DeregistrationProtection": self.deregistration_protection,
             "Tags": tags_of(self, viewer),

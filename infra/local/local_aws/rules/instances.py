@@ -13,7 +13,7 @@ _init, _start, _terminate = Instance.__init__, Instance.start, Instance.terminat
 
 
 def _made(instance, *arguments, **named):
-    instance.image_nature, instance.impaired = dict(NATURE), False
+    instance.image_nature, instance.impaired, instance.watermarks = dict(NATURE), False, []
     instance.boots, instance.interruptions = [now()], []
     _init(instance, *arguments, **named)
 
@@ -65,11 +65,17 @@ def _initializing(instance):
 def nature(instance):
     """What an image of this instance takes over from it: its platform, its billing and its product codes."""
     return {
-        **instance.image_nature,
+        **_platform(instance),
         "root_device_name": instance.root_device_name,
         "root_device_type": instance.root_device_type,
         "product_codes": _carried(instance.product_codes),
     }
+
+
+@rule("platform-carried", pages.BILLING, without=lambda instance: dict(NATURE))
+def _platform(instance):
+    """CreateImage and CopyImage keep the platform and the billing information of what they are made from."""
+    return instance.image_nature
 
 
 @rule("product-codes-carried", pages.BILLING, without=[])
@@ -83,9 +89,15 @@ def reboot_instances(response):
     instances = [find_instance(response.ec2_backend, instance_id) for instance_id in ids]
     response.error_on_dryrun()
     for instance in instances:
-        if instance.state == "running":
+        if _can_reboot(instance):
             instance.reboot()
     return EmptyResult()
+
+
+@rule("reboot-ignores-terminated", pages.ec2("RebootInstances"), without=True)
+def _can_reboot(instance):
+    """RebootInstances ignores terminated instances."""
+    return instance.state == "running"
 
 
 def install():

@@ -8,9 +8,11 @@ from .registry import rule
 from .switches import switch
 from .timing import now
 
+POLICY = "policy"
+
 
 def may(key, caller, operation, at=None, encryption_context=None, tokens=(), **context):
-    """Whether the caller may do this with the key, at a moment (now, if none is told).
+    """How the caller may do this with the key, at a moment (now, if none is told): POLICY, a grant, or None.
 
     `context` are condition keys of KMS, `ViaService="ec2.us-east-1.amazonaws.com"`.
     """
@@ -25,12 +27,12 @@ def may(key, caller, operation, at=None, encryption_context=None, tokens=(), **c
     account = policies.decide(policy, action, key.arn, keys, {caller.root, caller.account})
     identity = caller.identity_decision(action, key.arn, keys)
     if "Deny" in (direct, account, identity):
-        return False
+        return None
     if caller.account == key.account_id:
         if direct == "Allow" or (account == "Allow" and identity == "Allow"):
-            return True
+            return POLICY
     elif _foreign_policy(direct, account, identity):
-        return True
+        return POLICY
     return _granted(key, caller, operation, at, encryption_context or {}, tokens, identity)
 
 
@@ -41,13 +43,15 @@ def _foreign_policy(direct, account, identity):
 
 
 def _granted(key, caller, operation, at, encryption_context, tokens, identity):
-    return any(
-        operation in grant.operations
-        and grant.seen_at(at, tokens)
-        and _is_grantee(grant, caller, identity)
-        and grant.constraints_met(operation, encryption_context)
-        for grant in [*list(key.grants.values()), *key.past_grants]
-    )
+    for grant in [*list(key.grants.values()), *key.past_grants]:
+        if (
+            operation in grant.operations
+            and grant.seen_at(at, tokens)
+            and _is_grantee(grant, caller, identity)
+            and grant.constraints_met(operation, encryption_context)
+        ):
+            return grant
+    return None
 
 
 def _is_grantee(grant, caller, identity):

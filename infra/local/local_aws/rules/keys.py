@@ -22,7 +22,7 @@ KEY_ID = re.compile(r"(mrk-)?[0-9a-f-]{32,36}")
 
 
 def key_for(response, operation, alias=False, foreign=False, **context):
-    """The key that a call names, if its caller may do this operation with it."""
+    """The key that a call names, and how its caller may do this operation with it."""
     key_id, caller = response._get_param("KeyId") or "", caller_of(response)
     if not alias:
         _no_alias(key_id)
@@ -33,16 +33,18 @@ def key_for(response, operation, alias=False, foreign=False, **context):
         _foreign_operation(caller, operation, key_id, foreign)
     if key is None:
         raise _not_found(response, key_id) if not stranger else denied(caller, f"kms:{operation}", key_id, UNSEEN)
-    if not may(key, caller, operation, tokens=response._get_param("GrantTokens") or (), **context):
-        raise _denied(key, caller, operation, stranger)
-    return key
+    tokens = response._get_param("GrantTokens") or ()
+    how = may(key, caller, operation, tokens=tokens, **context)
+    if how is None:
+        _denied(key, caller, operation, stranger)
+    return key, how
 
 
 @rule("key-permission", pages.KEY_POLICIES)
 def _denied(key, caller, operation, stranger):
     """Without leave from the key's policy, a grant, or IAM by way of the key's policy, every call is refused."""
     because = UNSEEN if stranger else f"no identity-based policy allows the kms:{operation} action"
-    return denied(caller, f"kms:{operation}", key.arn, because)
+    raise denied(caller, f"kms:{operation}", key.arn, because)
 
 
 @rule("key-id-not-alias", pages.kms("CreateGrant"))
@@ -90,32 +92,31 @@ def _not_pending_deletion(key):
 
 
 def describe_key(response):
-    return json.dumps(key_for(response, "DescribeKey", alias=True, foreign=True).to_dict())
+    key, _ = key_for(response, "DescribeKey", alias=True, foreign=True)
+    return json.dumps(key.to_dict())
 
 
 def enable_key(response):
-    key = key_for(response, "EnableKey")
+    key, _ = key_for(response, "EnableKey")
     _not_pending_deletion(key)
     key.enabled, key.key_state = True, "Enabled"
     return json.dumps(None)
 
 
 def disable_key(response):
-    key = key_for(response, "DisableKey")
+    key, _ = key_for(response, "DisableKey")
     _not_pending_deletion(key)
     key.enabled, key.key_state = False, "Disabled"
     return json.dumps(None)
 
 
 def schedule_key_deletion(response):
-    key, days = key_for(response, "ScheduleKeyDeletion"), response._get_param("PendingWindowInDays", 30)
+    (key, _), days = key_for(response, "ScheduleKeyDeletion"), response._get_param("PendingWindowInDays", 30)
     _not_pending_deletion(key)
     _deletion_window(days)
     key.enabled, key.key_state, key.deletion_date = False, "PendingDeletion", moment(now() + days * 86400)
     date = unix_time(key.deletion_date.replace(tzinfo=None))
-    return json.dumps(
-        {"KeyId": key.arn, "DeletionDate": date, "KeyState": key.key_state, "PendingWindowInDays": days}
-    )
+    return json.dumps({"KeyId": key.arn, "DeletionDate": date, "KeyState": key.key_state, "PendingWindowInDays": days})
 
 
 @rule("key-deletion-window", pages.kms("ScheduleKeyDeletion"))
@@ -126,7 +127,7 @@ def _deletion_window(days):
 
 
 def cancel_key_deletion(response):
-    key = key_for(response, "CancelKeyDeletion")
+    key, _ = key_for(response, "CancelKeyDeletion")
     if key.key_state != "PendingDeletion":
         raise kms("KMSInvalidStateException", f"{key.arn} is not pending deletion.")
     key.key_state, key.deletion_date = "Disabled", None
@@ -134,13 +135,13 @@ def cancel_key_deletion(response):
 
 
 def get_key_policy(response):
-    policy = key_for(response, "GetKeyPolicy").policy
-    text = policy if isinstance(policy, str) else json.dumps(policy)
+    key, _ = key_for(response, "GetKeyPolicy")
+    text = key.policy if isinstance(key.policy, str) else json.dumps(key.policy)
     return json.dumps({"Policy": text, "PolicyName": "default"})
 
 
 def put_key_policy(response):
-    key = key_for(response, "PutKeyPolicy")
+    key, _ = key_for(response, "PutKeyPolicy")
     key.policy = response._get_param("Policy")
     return json.dumps(None)
 

@@ -45,10 +45,13 @@ def run_instances(response):
     answer = _run_instances(response)
     reservation = answer.result
     for instance in reservation.instances:
+        if not image.snapshots:
+            instance.teardown_defaults()  # moto gives a volume to every instance
         instance.image_nature = {name: value for name, value in image.nature().items() if name != "product_codes"}
         for name in ("platform", "platform_details", "usage_operation", "architecture", "root_device_name"):
             setattr(instance, name, getattr(image, name))
         instance.root_device_type, instance.product_codes = image.root_device_type, list(image.product_codes)
+        instance.watermarks = list(image.watermarks)
         if not all(_launch_key(instance, device, caller_of(response)) for device in _volumes(instance)):
             watch(FailedLaunch(instance))
     image.last_launched_at = now()
@@ -76,7 +79,10 @@ def _known_launch(backend, token, response):
     """A launch asked for again with the same token is the same launch; with other parameters it is refused."""
     asked, reservation = backend.launch_tokens.get(token, (None, None))
     if asked not in (None, _essence(response)):
-        raise ec2("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+        raise ec2(
+            "IdempotentParameterMismatch",
+            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+        )
     return reservation
 
 

@@ -4,7 +4,7 @@ from moto.organizations.models import organizations_backends
 
 
 def _all():
-    backends = [account["aws"] for account in list(organizations_backends.values()) if "aws" in account.keys()]
+    backends = [backend for account in list(organizations_backends.values()) for backend in account.values()]
     return [backend for backend in backends if backend.org]
 
 

@@ -22,6 +22,7 @@ EC2_THROTTLING = "https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-thrott
 CONSISTENCY = "https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html"
 COPYING = f"{USER_GUIDE}CopyingAMIs.html"
 HOW_COPY_WORKS = f"{USER_GUIDE}how-ami-copy-works.html"
+RECYCLE_BIN = "https://docs.aws.amazon.com/ebs/latest/userguide/recycle-bin.html"
 CREATING = f"{USER_GUIDE}creating-an-ami-ebs.html"
 AMI_ENCRYPTION = f"{USER_GUIDE}AMIEncryption.html"
 AMI_QUOTAS = f"{USER_GUIDE}ami-quotas.html"

@@ -16,7 +16,7 @@ def parse(document):
 
 
 def decide(statements, action, resource, context, principals=None):
-    """"Allow", "Deny" or None.
+    """ "Allow", "Deny" or None.
 
     `principals` are the names that the caller answers to, for a resource policy; None for an identity policy.
     """

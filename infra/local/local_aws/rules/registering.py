@@ -1,13 +1,14 @@
 """RegisterImage, and the images that Amazon has registered."""
 
+import contextlib
 import os
+from types import SimpleNamespace
 
 from moto.core.parse import default_timestamp_parser
 from moto.core.responses import ActionResult
 from moto.ec2.models import amis
 from moto.ec2.utils import random_snapshot_id
 from moto.utilities.utils import load_resource
-from types import SimpleNamespace
 
 from . import names, tags
 from .errors import ec2
@@ -58,16 +59,19 @@ def load_amazon(backend):
     """Amazon's images are public images of Amazon's account. moto gives every account a set of its own."""
     if backend.account_id != AMAZON:
         return
-    known = load_resource("ec2/resources/amis.json")
-    if "MOTO_AMIS_PATH" not in os.environ:
-        for path in ("latest_amis", "ecs/optimized_amis"):
-            try:
-                known += load_resource(f"ec2/resources/{path}/{backend.region_name}.json")
-            except FileNotFoundError:
-                continue
-    for entry in known:
+    known = list(amis.AMIS)
+    for path in () if "MOTO_AMIS_PATH" in os.environ else ("latest_amis", "ecs/optimized_amis"):
+        # Regions that moto knows no such images of have no such file.
+        with contextlib.suppress(FileNotFoundError):
+            known += load_resource(f"ec2/resources/{path}/{backend.region_name}.json")
+    for entry in sorted(known, key=_unusual):
         image = _amazon_image(backend, entry)
         backend.amis[image.id] = image
+
+
+def _unusual(entry):
+    """Puts Amazon Linux first, which is what most who take any image want."""
+    return entry.get("root_device_name") != "/dev/xvda" or entry.get("architecture") != "x86_64"
 
 
 def _amazon_image(backend, entry):
@@ -77,14 +81,21 @@ def _amazon_image(backend, entry):
     if entry.get("creation_date"):
         date = entry["creation_date"]
         image.creation_date = default_timestamp_parser(date) if isinstance(date, str) else date
-    for name in ("architecture", "hypervisor", "root_device_name", "virtualization_type", "image_location", "boot_mode"):
+    for name in (
+        "architecture",
+        "hypervisor",
+        "root_device_name",
+        "virtualization_type",
+        "image_location",
+        "boot_mode",
+    ):
         setattr(image, name, entry.get(name) or getattr(image, name))
     image.root_device_type = "instance-store" if entry.get("root_device_type") == "instance-store" else "ebs"
     if str(entry.get("platform", "")).lower() == "windows":
         image.platform, image.platform_details, image.usage_operation = "windows", "Windows", "RunInstances:0002"
     if image.root_device_type == "ebs":
         volume = SimpleNamespace(id=NO_VOLUME, size=AMAZON_GIB)
-        snapshot = Snapshot(backend, random_snapshot_id(), volume, "", span=finished(AMAZON_GIB), owner_id=image.owner_id)
+        snapshot = Snapshot(backend, random_snapshot_id(), volume, "", span=finished(), owner_id=image.owner_id)
         snapshot.create_volume_permission_groups.add("all")
         backend.snapshots[snapshot.id] = snapshot
         ebs = {"DeleteOnTermination": True, "VolumeSize": AMAZON_GIB, "VolumeType": "gp3"}

@@ -41,6 +41,11 @@ def rule(name, page, without=None):
     return register
 
 
+def left_out():
+    """The names of the rules that are left out."""
+    return set(_left_out)
+
+
 def leave_out(*names):
     """Leaves these rules out, and only these."""
     unknown = set(names) - set(RULES)

@@ -2,22 +2,22 @@
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from . import pages
+from . import lifecycle, pages, recycle_bin
 from .callers import caller_of
 from .errors import ec2
 from .ownership import own_image, own_snapshot
 from .registry import rule
-from .switches import switch
 
 
 def deregister_image(response):
     backend, ask = response.ec2_backend, response._get_param
     image = own_image(backend, ask("ImageId"))
-    _protected(image)
+    lifecycle.check(image)
     response.error_on_dryrun()
     pending = image.state == "pending"
     del backend.amis[image.id]
     backend.deleted_amis.append(image.id)
+    recycle_bin.keep(backend, image)
     if pending:
         _cancel(image)
     results = []
@@ -33,10 +33,6 @@ def _cancel(image):
     for snapshot in image.snapshots:
         if snapshot.status == "pending":
             snapshot.ec2_backend.snapshots.pop(snapshot.id, None)
-
-
-def _protected(image):
-    """See protection."""
 
 
 def _delete(backend, snapshot, caller):

@@ -7,6 +7,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from . import pages
 from .errors import ec2
 from .ownership import own_image
+from .public_access import check_image
 from .registry import rule
 from .switches import switch
 from .world import find_key
@@ -33,7 +34,7 @@ def modify_image_attribute(response):
     if ask("Description"):
         image.description = ask("Description").get("Value", "")
     elif ask("ImdsSupport"):
-        image.imds_support = ask("ImdsSupport").get("Value")
+        image.imds_support = _imds(image, ask("ImdsSupport").get("Value"))
     elif ask("ProductCodes"):
         image.product_codes = [{"ProductCodeId": c, "ProductCodeType": "marketplace"} for c in ask("ProductCodes")]
     elif ask("Attribute") == "description":
@@ -50,6 +51,14 @@ def _one_attribute(given):
         raise ec2("InvalidParameterCombination", "Fields for multiple attribute types specified")
 
 
+@rule("imds-support-stays", pages.ec2("ModifyImageAttribute"), without=lambda image, value: value)
+def _imds(image, value):
+    """That an image supports IMDSv2 cannot be undone."""
+    if value != "v2.0":
+        raise ec2("InvalidParameterValue", "ImdsSupport can only be set to v2.0")
+    return value
+
+
 def _asked(ask):
     """The permissions to add and to remove, in either form."""
     permission = ask("LaunchPermission", {})
@@ -61,6 +70,7 @@ def _asked(ask):
 
 
 def share(image, add, remove):
+    _count([*add, *remove])
     for permission in [*add, *remove]:
         _check(permission)
     if add:
@@ -68,12 +78,19 @@ def share(image, add, remove):
         for snapshot in image.snapshots:
             _not_aws_managed(snapshot)
     if {"Group": "all"} in add:
-        _public_allowed(image)
+        check_image(image)
         _marketplace_not_public(image)
     wanted = [one for one in image.launch_permissions if one not in remove]
     wanted += [one for one in _distinct(add) if one not in wanted and one not in remove]
     _quota(wanted)
     image.launch_permissions = wanted
+
+
+@rule("share-10000-at-once", pages.ec2("LaunchPermission"))
+def _count(permissions):
+    """One call names at most 10,000 accounts."""
+    if len(permissions) > 10_000:
+        raise ec2("InvalidParameterValue", "A maximum of 10,000 account ids can be given in a single call.")
 
 
 def _distinct(permissions):
@@ -139,12 +156,11 @@ def _quota(permissions):
         raise ec2(switch("too-many-shares-code"), "The image is shared with too many entities.")
 
 
-def _public_allowed(image):
-    """See public_access."""
-
-
+@rule("marketplace-not-public", pages.ec2("ModifyImageAttribute"))
 def _marketplace_not_public(image):
-    """See public_access."""
+    """An image with Marketplace product codes cannot be made public."""
+    if image.product_codes:
+        raise ec2("InvalidRequest", "Images with AWS Marketplace product codes cannot be made public.")
 
 
 def reset_image_attribute(response):

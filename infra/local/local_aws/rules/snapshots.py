@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from moto.ec2.models import elastic_block_store
 from moto.ec2.utils import random_snapshot_id
 
-from . import pages
+from . import concurrency, pages
 from .registry import rule
 from .tags import tags_of
 from .timing import Span, creating, moment, now
@@ -25,7 +25,7 @@ class Snapshot(MotoSnapshot):
         self.span, self.failed_at, self._failure = span or creating(volume.size), None, None
         super().__init__(ec2_backend, snapshot_id, volume, description, **others)
         self.start_time = moment(self.span.start)
-        self.product_codes = []
+        self.product_codes, self.copied_from, self.minutes = [], None, None
 
     def fail(self, message, at):
         self.failed_at, self._failure = at, message
@@ -48,6 +48,10 @@ class Snapshot(MotoSnapshot):
     def state_message(self):
         return self._failure if self.status == "error" else None
 
+    @property
+    def shared_publicly(self):
+        return "all" in self.create_volume_permission_groups
+
     def wire(self, viewer):
         """The snapshot as DescribeSnapshots answers it to an account."""
         answer = {
@@ -65,6 +69,8 @@ class Snapshot(MotoSnapshot):
             "KmsKeyId": self.kms_key_id,
             "StorageTier": self.storage_tier,
             "CompletionTime": moment(self.span.end) if self.status == "completed" else None,
+            "TransferType": self.copied_from and ("time-based" if self.minutes else "standard"),
+            "CompletionDurationMinutes": self.minutes,
             "Tags": tags_of(self, viewer),
         }
         return {name: value for name, value in answer.items() if value not in (None, [])}
@@ -94,13 +100,14 @@ def _inherited(volume):
 
 def create_snapshot(backend, volume_id, description, owner_id=None, from_ami=None):
     """moto's, with the key of the volume."""
-    others = {"owner_id": owner_id} if owner_id else {}
-    return snapshot_of(backend.get_volume(volume_id), description, backend, from_ami=from_ami, **others)
+    volume = backend.get_volume(volume_id)
+    concurrency.check_volume(volume)
+    return snapshot_of(volume, description, backend)
 
 
-def finished(gib):
-    """The work of a snapshot that was always there."""
-    return Span(now() - 1, now() - 1)
+def finished():
+    """The work of a snapshot that was there before anybody looked."""
+    return Span(now() - 86400, now() - 86000)
 
 
 def install():

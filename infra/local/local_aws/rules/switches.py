@@ -20,8 +20,11 @@ SWITCHES = {
     "failed-image-keeps-name": Switch(True, "a failed image holds its name until it is deregistered"),
     "pending-source-code": Switch("InvalidAMIID.Unavailable", "code of CopyImage of an image that is not available"),
     "key-without-encrypted-code": Switch("InvalidParameterDependency", "code of KmsKeyId without Encrypted"),
-    "copy-without-key-keeps-key": Switch(True, "an owned encrypted image copied in its Region without KmsKeyId keeps "
-                                         "its key, as the AMI pages say, and does not get the default key"),
+    "copy-without-key-keeps-key": Switch(
+        True,
+        "an owned encrypted image copied in its Region without KmsKeyId keeps "
+        "its key, as the AMI pages say, and does not get the default key",
+    ),
     "windows-stays-in-account": Switch(True, "CopyImage of another account's Windows image is refused"),
     "caller-iam-policies": Switch(True, "the IAM policies of a role that exists are applied to its use of keys"),
     "root-grantee-needs-iam": Switch(True, "a grant to an account's root needs the caller's IAM permission, too"),
@@ -39,6 +42,9 @@ SWITCHES = {
     "snapshot-copies-at-once": Switch(20, "CopySnapshot in progress, by account and destination Region"),
     "image-copies-are-snapshot-copies": Switch(False, "the snapshots of CopyImage count as CopySnapshot does"),
     "protected-image-code": Switch("OperationNotPermitted", "code of DeregisterImage of a protected image"),
+    "recycle-bin-days": Switch(0.0, "how long deregistered images are kept; 0 stands for no retention rule"),
+    "create-images-at-once": Switch(5, "CreateImage without reboot in progress on one instance"),
+    "pending-snapshots": Switch(100, "pending snapshots, by account and Region"),
     "rates": Switch(True, "AWS's request rates are kept"),
 }
 

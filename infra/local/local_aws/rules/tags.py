@@ -9,14 +9,26 @@ def tags_of(resource, viewer):
     """A resource's tags as an account sees them."""
     tags = resource.ec2_backend.tags.get(resource.id, {})
     if viewer != resource.owner_id:
-        tags = _seen_by_others(tags)
+        tags = _seen_by_others(resource, tags)
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-@rule("tags-of-owner-only", pages.SHARING_EXPLICIT, without=lambda tags: tags)
-def _seen_by_others(tags):
-    """Tags of a shared resource are seen by its owner alone."""
-    return {}
+@rule("tags-of-owner-only", pages.SHARING_EXPLICIT, without=lambda resource, tags: tags)
+def _seen_by_others(resource, tags):
+    """Tags of a shared resource are seen by its owner alone, but for those that are shared."""
+    return _shared(tags) if resource.id.startswith("ami-") else {}
+
+
+@rule("shared-tags", pages.TAGS, without={})
+def _shared(tags):
+    """Tags of an image whose key begins with ec2:SharedTag/ are seen by all whom it is shared with."""
+    return {key: value for key, value in tags.items() if key.startswith("ec2:SharedTag/")}
+
+
+@rule("copy-image-tags", pages.COPYING, without={})
+def copied(source, account):
+    """CopyImageTags copies the tags that the caller can see, without those of AWS; other accounts' are not copied."""
+    return {tag["Key"]: tag["Value"] for tag in tags_of(source, account) if not tag["Key"].startswith("aws:")}
 
 
 def specified(specifications, kind):

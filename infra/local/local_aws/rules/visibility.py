@@ -6,6 +6,7 @@ from . import filters, pages
 from .errors import ec2
 from .organizations import belongs
 from .paging import page
+from .public_access import is_public
 from .registry import rule
 from .switches import switch
 from .timing import now
@@ -32,14 +33,12 @@ def _by_organization(image, account):
     )
 
 
-@rule("shared-snapshot-visible", pages.SHARING_SNAPSHOTS, without=lambda snapshot, account: snapshot.owner_id == account)
+@rule(
+    "shared-snapshot-visible", pages.SHARING_SNAPSHOTS, without=lambda snapshot, account: snapshot.owner_id == account
+)
 def may_read(snapshot, account):
     """A snapshot can be seen by its owner and by those whom its createVolumePermission names."""
-    return (
-        snapshot.owner_id == account
-        or "all" in snapshot.create_volume_permission_groups
-        or account in snapshot.create_volume_permission_userids
-    )
+    return snapshot.owner_id == account or is_public(snapshot) or account in snapshot.create_volume_permission_userids
 
 
 @rule("image-not-visible-at-first", pages.CONSISTENCY, without=True)
@@ -70,17 +69,20 @@ def _image(response, image_id):
     image = find_image(response.region, image_id)
     if image and may_launch(image, response.current_account) and _known_everywhere(image):
         return [image]
-    if image_id in response.ec2_backend.deleted_amis:
+    if image_id in response.ec2_backend.deleted_amis and _deregistered_is_empty():
         return []
     raise ec2("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
 
 
+@rule("deregistered-image-described-empty", pages.ec2("DescribeImages"), without=False)
+def _deregistered_is_empty():
+    """DescribeImages of a deregistered image succeeds with an empty list."""
+    return True
+
+
 def _all_images(region, account):
     return [
-        image
-        for backend in backends(region)
-        for image in list(backend.amis.values())
-        if may_launch(image, account)
+        image for backend in backends(region) for image in list(backend.amis.values()) if may_launch(image, account)
     ]
 
 
@@ -90,12 +92,18 @@ def _owned(image, owners, account):
 
 
 def _executable(image, users, account):
-    """ExecutableUsers: `self` and ids mean images shared with just that account, `all` public ones."""
     if not users:
         return True
     wanted = {account if user == "self" else user for user in users}
     shared = {permission.get("UserId") for permission in image.launch_permissions}
-    return ("all" in wanted and image.is_public) or bool(wanted & (shared - {None}))
+    organized = any(_organization_counts(user, account) and _by_organization(image, user) for user in wanted)
+    return ("all" in wanted and image.is_public) or bool(wanted & (shared - {None})) or organized
+
+
+@rule("executable-users-by-name", pages.ec2("DescribeImages"), without=True)
+def _organization_counts(user, account):
+    """ExecutableUsers of another account misses what is shared with that account's organization only."""
+    return user == account
 
 
 def _listed(image, ask, account):
@@ -133,7 +141,9 @@ def describe_snapshots(response):
 
 def _snapshot(region, snapshot_id, account):
     if not snapshot_id.startswith("snap-"):
-        raise ec2("InvalidParameterValue", f"Value ({snapshot_id}) for parameter snapshotId is invalid. Expected: 'snap-...'.")
+        raise ec2(
+            "InvalidParameterValue", f"Value ({snapshot_id}) for parameter snapshotId is invalid. Expected: 'snap-...'."
+        )
     snapshot = find_snapshot(region, snapshot_id)
     if snapshot is None or not may_read(snapshot, account):
         raise ec2("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")

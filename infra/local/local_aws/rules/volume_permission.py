@@ -7,6 +7,7 @@ from .callers import caller_of
 from .errors import ec2, missing
 from .key_access import may
 from .ownership import own_snapshot
+from .public_access import check_snapshot
 from .registry import rule
 from .sharing import account_grammar, aws_managed, group_known
 from .switches import switch
@@ -28,7 +29,7 @@ def modify_snapshot_attribute(response):
     if {"Group": "all"} in add:
         _not_public_if_encrypted(snapshot)
         _not_public_if_coded(snapshot)
-        _public_allowed(snapshot)
+        check_snapshot(snapshot)
     response.error_on_dryrun()
     for change, permissions in ((set.add, add), (set.discard, remove)):
         for permission in permissions:
@@ -77,9 +78,9 @@ def _key_seen(snapshot, caller):
     """Whoever shares an encrypted snapshot must be allowed to see its key. (Seen, not documented: a switch.)"""
     key = find_key(snapshot.owner_id, snapshot.ec2_backend.region_name, snapshot.kms_key_id or "")
     service = f"ec2.{snapshot.ec2_backend.region_name}.amazonaws.com"
-    if snapshot.encrypted and switch("sharer-needs-key") and key:
-        if not may(key, caller, "DescribeKey", ViaService=service):
-            raise ec2("AuthFailure", f"Not authorized to use key {key.arn}")
+    needed = snapshot.encrypted and key is not None and switch("sharer-needs-key")
+    if needed and not may(key, caller, "DescribeKey", ViaService=service):
+        raise ec2("AuthFailure", f"Not authorized to use key {key.arn}")
 
 
 @rule("snapshot-public-not-encrypted", pages.SHARING_SNAPSHOTS)
@@ -94,10 +95,6 @@ def _not_public_if_coded(snapshot):
     """A snapshot with Marketplace product codes cannot be made public."""
     if snapshot.product_codes:
         raise ec2("OperationNotPermitted", "Snapshots with AWS Marketplace product codes cannot be shared publicly")
-
-
-def _public_allowed(snapshot):
-    """See public_access."""
 
 
 def reset_snapshot_attribute(response):

@@ -9,7 +9,6 @@ from .copy_keys import chosen
 from .ebs_keys import key_arn
 from .errors import ec2
 from .registry import rule
-from .visibility import may_read
 from .world import default_key, find_snapshot
 
 _create_volume = elastic_block_store.EBSBackend.create_volume
@@ -37,14 +36,6 @@ def _large_enough(size, snapshot):
     """A volume is not smaller than the snapshot that it is made from."""
     if size < snapshot.volume.size:
         raise ec2("InvalidParameterValue", f"The volume size is smaller than snapshot {snapshot.id}")
-
-
-def readable_snapshot(response):
-    """CreateVolume from the snapshot of another account needs its createVolumePermission."""
-    snapshot_id = response._get_param("SnapshotId")
-    snapshot = find_snapshot(response.region, snapshot_id) if snapshot_id else None
-    if snapshot_id and (snapshot is None or not may_read(snapshot, response.current_account)):
-        raise ec2("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
 
 
 def _default_encryption_key(backend):

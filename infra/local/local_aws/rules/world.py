@@ -16,7 +16,8 @@ def backends(region):
     """The EC2 backends of every account that uses the Region."""
     ec2_backends[AMAZON][region]  # it may not have been asked for yet
     accounts = list(ec2_backends.values())
-    return [account[region] for account in accounts if region in account.keys()]
+    # `in account` alone tells whether the Region exists
+    return [account[region] for account in accounts if region in account.keys()]  # noqa: SIM118
 
 
 def find_image(region, image_id):
@@ -47,8 +48,18 @@ def find_key(account, region, key_id):
 
 def default_key(backend):
     """The key that EBS takes in an account and Region when none is named: the account's choice, else `aws/ebs`."""
-    chosen = backend.default_kms_key_id and find_key(backend.account_id, backend.region_name, backend.default_kms_key_id)
+    chosen = backend.default_kms_key_id and find_key(
+        backend.account_id, backend.region_name, backend.default_kms_key_id
+    )
     return chosen or find_key(backend.account_id, backend.region_name, "alias/aws/ebs")
+
+
+def grants_everywhere(region):
+    """Every grant of a Region, with its key, whoever owns that."""
+    for account in list(kms_backends.values()):
+        if region in account.keys():  # noqa: SIM118  `in account` tells whether the Region exists
+            for key in list(account[region].keys.values()):
+                yield from ((key, grant) for grant in list(key.grants.values()))
 
 
 # Images that are still to become available or to fail.

@@ -1,0 +1,47 @@
+use crate::*;
+
+/// AWS refuses the last of these calls.
+async fn refusal(mode: Mode, ec2: &[&Rule], kms: &[&Rule], action: &str) {
+    let error = call(input(mode, 1), ec2, kms).await.expect_err(action);
+    assert_eq!(error.kind, ErrorKind::Throttled, "{error}");
+    assert!(error.message.starts_with(action), "{error}");
+}
+
+#[tokio::test]
+async fn every_call_tells_what_aws_said() {
+    let code = "RequestLimitExceeded";
+    let images = || mock!(Ec2::describe_images).then_error(move || DescribeImagesError::generic(refused(code)));
+    let key = mock!(Kms::describe_key).then_error(|| DescribeKeyError::generic(refused("ThrottlingException")));
+    let copy = mock!(Ec2::copy_image).then_error(move || CopyImageError::generic(refused(code)));
+    let deregister = mock!(Ec2::deregister_image).then_error(move || DeregisterImageError::generic(refused(code)));
+    let done = mock!(Ec2::deregister_image).then_output(|| DeregisterImageOutput::builder().build());
+    let pending = || finds([(COPIES[0], "pending", 1)]);
+    refusal(Mode::Copy, &[&images()], &[], "ec2:DescribeImages").await;
+    refusal(Mode::Copy, &[&finds([])], &[&key], "kms:DescribeKey").await;
+    refusal(Mode::Copy, &[&finds([]), &copy], &[&key_is_visible()], "ec2:CopyImage").await;
+    refusal(Mode::Cancel, &[&images()], &[], "ec2:DescribeImages").await;
+    refusal(Mode::Cancel, &[&pending(), &deregister], &[], "ec2:DeregisterImage").await;
+    refusal(Mode::Cancel, &[&pending(), &done, &images()], &[], "ec2:DescribeImages").await;
+}
+
+#[tokio::test]
+async fn what_copy_image_says_decides_the_kind_of_the_error() {
+    for (code, kind) in [
+        ("ResourceLimitExceeded", ErrorKind::Throttled),
+        ("InvalidAMIID.NotFound", ErrorKind::NotVisibleYet),
+        ("UnauthorizedOperation", ErrorKind::AccessDenied),
+        ("InvalidRequest", ErrorKind::InvalidRequest),
+        ("InvalidAMIName.Duplicate", ErrorKind::Unexpected),
+    ] {
+        let copy = mock!(Ec2::copy_image).then_error(move || CopyImageError::generic(refused(code)));
+        let answer = call(input(Mode::Copy, 1), &[&finds([]), &copy], &[&key_is_visible()]).await;
+        assert_eq!(answer.expect_err(code).kind, kind, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_kms_does_not_know_is_not_waited_for() {
+    let unknown = mock!(Kms::describe_key).then_error(|| DescribeKeyError::generic(refused("NotFoundException")));
+    let error = call(input(Mode::Copy, 1), &[&finds([])], &[&unknown]).await.expect_err("it is unknown");
+    assert_eq!(error.kind, ErrorKind::Unexpected);
+}

@@ -1,0 +1,108 @@
+use crate::*;
+
+#[tokio::test]
+async fn the_copy_is_encrypted_under_the_receivers_key_and_tagged_as_the_delivery() {
+    let copy = mock!(Ec2::copy_image)
+        .match_requests(|asked| {
+            let tags: Vec<Vec<_>> = asked
+                .tag_specifications()
+                .iter()
+                .map(|of| of.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))).collect())
+                .collect();
+            let [image_tags, snapshot_tags] = tags.as_slice() else { return false };
+            let expected = COPY_TAGS.iter().chain([&("team", "web")]);
+            asked.source_image_id() == Some(IMAGE)
+                && asked.source_region() == Some("us-east-1")
+                && asked.name() == Some("web-web-1")
+                && asked.encrypted() == Some(true)
+                && asked.kms_key_id() == Some(RECEIVER_KEY)
+                && image_tags == snapshot_tags
+                && image_tags.len() == 5
+                && expected.into_iter().all(|tag| image_tags.contains(tag))
+        })
+        .then_output(|| CopyImageOutput::builder().image_id(COPIES[0]).build());
+    let output = call(input(Mode::Copy, 1), &[&finds([]), &copy], &[&key_is_visible()]).await;
+    assert_eq!(output.expect("it is requested"), requested());
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_encrypted_needs_no_key_of_the_owner() {
+    let input = Input { kms_key_ids: Vec::new(), ..input(Mode::Copy, 1) };
+    assert_eq!(call(input, &[&finds([]), &copied()], &[]).await.expect("it is requested"), requested());
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_adopted_not_repeated() {
+    for state in ["pending", "available", "failed"] {
+        let found = finds([(COPIES[1], "failed", 1), (COPIES[0], state, 2)]);
+        assert_eq!(call(input(Mode::Copy, 2), &[&found], &[]).await.expect("it is adopted"), requested());
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_attempt_left_is_not_this_attempt_s() {
+    let found = finds([(COPIES[1], "failed", 1), (COPIES[1], "deregistered", 2)]);
+    let output = call(input(Mode::Copy, 2), &[&found, &copied()], &[&key_is_visible()]).await;
+    assert_eq!(output.expect("it is requested"), requested());
+}
+
+#[tokio::test]
+async fn a_grant_that_has_not_arrived_is_not_visible_yet_and_nothing_is_copied() {
+    let denied = mock!(Kms::describe_key).then_error(|| DescribeKeyError::generic(refused("AccessDeniedException")));
+    let error = call(input(Mode::Copy, 1), &[&finds([])], &[&denied]).await.expect_err("the grant is too young");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+    assert!(error.message.contains(KEYS[0]) && error.message.contains("222222222222"), "{error}");
+}
+
+#[tokio::test]
+async fn every_key_must_be_visible() {
+    let second = mock!(Kms::describe_key)
+        .match_requests(|asked| asked.key_id() == Some(KEYS[1]))
+        .then_error(|| DescribeKeyError::generic(refused("AccessDeniedException")));
+    let input = Input { kms_key_ids: KEYS.map(id).to_vec(), ..input(Mode::Copy, 1) };
+    let error = call(input, &[&finds([])], &[&key_is_visible(), &second]).await.expect_err("one is missing");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+}
+
+#[tokio::test]
+async fn without_a_key_of_the_receiver_nothing_is_copied() {
+    let mut input = input(Mode::Copy, 1);
+    input.delivery.kms_key_id = None;
+    let error = call(input, &[&finds([])], &[&key_is_visible()]).await.expect_err("no key");
+    assert_eq!(error.kind, ErrorKind::InvalidRequest);
+}
+
+/// The name and the token of what is asked for.
+async fn identity(input: Input) -> (String, String) {
+    let seen = Arc::new(Mutex::new(None));
+    let note = seen.clone();
+    let copy = mock!(Ec2::copy_image).then_compute_output(move |asked: &CopyImageInput| {
+        let text = |text: Option<&str>| text.expect("it is given").to_owned();
+        *note.lock().expect("one at a time") = Some((text(asked.name()), text(asked.client_token())));
+        CopyImageOutput::builder().image_id(COPIES[0]).build()
+    });
+    call(input, &[&finds([]), &copy], &[&key_is_visible()]).await.expect("it is requested");
+    seen.lock().expect("one at a time").take().expect("it was asked for")
+}
+
+#[tokio::test]
+async fn the_same_attempt_has_the_same_name_and_token() {
+    assert_eq!(identity(input(Mode::Copy, 1)).await, identity(input(Mode::Copy, 1)).await);
+}
+
+#[tokio::test]
+async fn another_attempt_has_another_name_and_token() {
+    let (first, second) = (identity(input(Mode::Copy, 1)).await, identity(input(Mode::Copy, 2)).await);
+    assert_eq!((first.0.as_str(), second.0.as_str()), ("web-web-1", "web-web-1-2"));
+    assert_ne!(first.1, second.1);
+}
+
+#[tokio::test]
+async fn another_key_or_image_has_another_token() {
+    let first = identity(input(Mode::Copy, 1)).await;
+    let mut other_key = input(Mode::Copy, 1);
+    other_key.delivery.kms_key_id = Some(id(&RECEIVER_KEY.replace("0a", "0b")));
+    let other_image = Input { source_image_id: id("ami-11111111"), ..input(Mode::Copy, 1) };
+    assert_ne!(identity(other_key).await.1, first.1);
+    assert_ne!(identity(other_image).await.1, first.1);
+}

@@ -1,0 +1,140 @@
+//! `grant-key` against a mocked KMS.
+
+use ami_bakery_tests::mocks::{self, MatchAny, Sequential, answers, refused};
+use ami_bakery_tests::samples::{KEYS, REVOKE_ROLE, STACK, delivery, here, id, receiver_role, run};
+use aws_sdk_kms::Client;
+use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantInput, CreateGrantOutput};
+use aws_smithy_mocks::{Rule, mock};
+use bakery::grants::{Grant, Grants};
+use bakery::{ErrorKind, StepError};
+use grant_key::{Clients, Input, Output, handle};
+
+fn clients(kms: Client) -> Clients {
+    let (kms, retiring) = (bakery::Clients::fixed(kms), REVOKE_ROLE.to_owned());
+    Clients { grants: Grants { kms, stack: STACK.to_owned(), receiver: receiver_role(), retiring, here: here() } }
+}
+
+fn input(keys: &[&str]) -> Input {
+    Input { run: run("web-1"), delivery: delivery(), kms_key_ids: keys.iter().copied().map(id).collect() }
+}
+
+/// What KMS promises: everything the same, the same grant; anything else, another.
+fn grant_id(asked: &CreateGrantInput) -> String {
+    let asked = (asked.key_id(), asked.name(), asked.grantee_principal(), asked.operations());
+    bakery::names::token(&[&format!("{asked:?}")])
+}
+
+fn kms() -> Rule {
+    answers(mock!(Client::create_grant), |asked| {
+        Ok(CreateGrantOutput::builder().grant_id(grant_id(asked)).grant_token("secret").build())
+    })
+}
+
+async fn refusal(code: &'static str) -> StepError {
+    let create = mock!(Client::create_grant).then_error(|| CreateGrantError::generic(refused(code)));
+    handle(&clients(mocks::kms(Sequential, &[&create])), input(&KEYS[..1])).await.expect_err(code)
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_encrypted_costs_no_call() {
+    let create = kms();
+    let output = handle(&clients(mocks::kms(MatchAny, &[&create])), input(&[])).await.expect("nothing to grant");
+    assert_eq!(output, Output { grants: Vec::new() });
+    assert_eq!(create.num_calls(), 0);
+}
+
+#[tokio::test]
+async fn each_key_is_granted_once_in_the_order_of_the_keys() {
+    let create = kms();
+    let output = handle(&clients(mocks::kms(MatchAny, &[&create])), input(&KEYS)).await.expect("both are granted");
+    assert_eq!(create.num_calls(), 2);
+    let keys: Vec<_> = output.grants.iter().map(|grant| grant.kms_key_id.as_str()).collect();
+    assert_eq!(keys, KEYS);
+    assert_ne!(output.grants[0].grant_id, output.grants[1].grant_id);
+}
+
+#[tokio::test]
+async fn the_grant_is_for_the_receivers_role_and_no_more_than_a_copy_needs() {
+    let create = mock!(Client::create_grant)
+        .match_requests(|asked| {
+            let operations: Vec<_> = asked.operations().iter().map(|operation| operation.as_str()).collect();
+            asked.key_id() == Some(KEYS[0])
+                && asked.name() == Some("ami-bakery/ami-bakery/web-1/222222222222/us-east-1")
+                && asked.grantee_principal() == Some("arn:aws:iam::222222222222:role/AmiBakeryReceiver")
+                && asked.retiring_principal() == Some(REVOKE_ROLE)
+                && asked.dry_run().is_none()
+                && operations
+                    == [
+                        "DescribeKey",
+                        "CreateGrant",
+                        "Decrypt",
+                        "ReEncryptFrom",
+                        "ReEncryptTo",
+                        "GenerateDataKey",
+                        "GenerateDataKeyWithoutPlaintext",
+                    ]
+        })
+        .then_output(|| CreateGrantOutput::builder().grant_id("0123").grant_token("secret").build());
+    let output = handle(&clients(mocks::kms(Sequential, &[&create])), input(&KEYS[..1])).await.expect("it is granted");
+    assert_eq!(output.grants, [Grant { kms_key_id: id(KEYS[0]), grant_id: "0123".to_owned() }]);
+    let told = serde_json::to_string(&output).expect("it can be written");
+    assert!(!told.contains("secret"), "a grant token is a credential: {told}");
+}
+
+#[tokio::test]
+async fn done_twice_it_asks_for_the_same_grant_to_the_letter() {
+    let create = kms();
+    let clients = clients(mocks::kms(MatchAny, &[&create]));
+    let first = handle(&clients, input(&KEYS)).await.expect("granted");
+    let second = handle(&clients, input(&KEYS)).await.expect("granted already");
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn another_run_asks_for_another_grant() {
+    let clients = clients(mocks::kms(MatchAny, &[&kms()]));
+    let first = handle(&clients, input(&KEYS[..1])).await.expect("granted");
+    let again = Input { run: run("web-2"), ..input(&KEYS[..1]) };
+    assert_ne!(handle(&clients, again).await.expect("granted"), first);
+}
+
+#[tokio::test]
+async fn a_role_made_a_moment_ago_is_not_visible_yet() {
+    assert_eq!(refusal("InvalidArnException").await.kind, ErrorKind::NotVisibleYet);
+}
+
+#[tokio::test]
+async fn what_kms_says_decides_the_kind_of_the_error() {
+    for (code, kind) in [
+        ("ThrottlingException", ErrorKind::Throttled),
+        ("KMSInternalException", ErrorKind::Unavailable),
+        ("DependencyTimeoutException", ErrorKind::Unavailable),
+        ("AccessDeniedException", ErrorKind::AccessDenied),
+        ("DisabledException", ErrorKind::AccessDenied),
+        ("KMSInvalidStateException", ErrorKind::AccessDenied),
+        ("LimitExceededException", ErrorKind::Unexpected),
+    ] {
+        let error = refusal(code).await;
+        assert_eq!(error.kind, kind, "{code}");
+        for said in ["kms:CreateGrant", KEYS[0], "111111111111", "us-east-1", code] {
+            assert!(error.message.contains(said), "{said} is missing: {}", error.message);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_second_key_s_failure_fails_the_step() {
+    let create = answers(mock!(Client::create_grant), |asked| match asked.key_id() {
+        Some(key) if key == KEYS[1] => Err(CreateGrantError::generic(refused("DisabledException"))),
+        _ => Ok(CreateGrantOutput::builder().grant_id(grant_id(asked)).build()),
+    });
+    let error = handle(&clients(mocks::kms(MatchAny, &[&create])), input(&KEYS)).await.expect_err("one is disabled");
+    assert!(error.message.contains(KEYS[1]), "{}", error.message);
+}
+
+#[tokio::test]
+async fn an_answer_without_an_id_is_unexpected() {
+    let create = mock!(Client::create_grant).then_output(|| CreateGrantOutput::builder().build());
+    let error = handle(&clients(mocks::kms(Sequential, &[&create])), input(&KEYS[..1])).await.expect_err("no id");
+    assert_eq!(error.kind, ErrorKind::Unexpected);
+}

@@ -1,0 +1,58 @@
+use crate::*;
+
+#[tokio::test]
+async fn nothing_was_granted() {
+    assert_eq!(call(known(&[]), &[]).await.expect("nothing to do"), Output { revoked: 0 });
+}
+
+#[tokio::test]
+async fn every_grant_is_revoked_and_seen_gone() {
+    let input = known(&[(KEYS[0], "g1"), (KEYS[1], "g2")]);
+    let calls = [revokes(KEYS[0], "g1"), revokes(KEYS[1], "g2"), looks("g1", false), looks("g2", false)];
+    assert_eq!(call(input, &calls.each_ref()).await.expect("both are gone"), Output { revoked: 2 });
+}
+
+#[tokio::test]
+async fn gone_already_is_success() {
+    for code in ["NotFoundException", "InvalidGrantIdException"] {
+        let calls = [revoke_refused(code), look_refused(code)];
+        let output = call(known(&[(KEYS[0], "g1")]), &calls.each_ref()).await;
+        assert_eq!(output.expect("it is gone"), Output { revoked: 1 }, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_id_is_learnt_by_repeating_the_named_grant() {
+    let calls = [creates("g1"), revokes(KEYS[0], "g1"), looks("g1", false)];
+    assert_eq!(call(lost(), &calls.each_ref()).await.expect("it is gone"), Output { revoked: 1 });
+}
+
+#[tokio::test]
+async fn where_a_grant_is_refused_what_can_be_seen_decides() {
+    let codes = ["AccessDeniedException", "DisabledException", "InvalidArnException", "LimitExceededException"];
+    for code in codes {
+        let other_names = [("g2", "ami-bakery/ami-bakery/web-1/333333333333/us-east-1"), ("g3", "")];
+        let listed = lists([("g1", NAME)].into_iter().chain(other_names).collect());
+        let calls = [create_refused(code), listed, revokes(KEYS[0], "g1"), looks("g1", false)];
+        let output = call(lost(), &calls.each_ref()).await;
+        assert_eq!(output.expect("it is gone"), Output { revoked: 1 }, "{code}");
+    }
+    let calls = [create_refused("AccessDeniedException"), lists(Vec::new())];
+    assert_eq!(call(lost(), &calls.each_ref()).await.expect("there is none"), Output { revoked: 0 });
+}
+
+#[tokio::test]
+async fn a_grant_that_may_be_there_is_come_back_for() {
+    for (code, kind) in
+        [("ThrottlingException", ErrorKind::Throttled), ("KMSInternalException", ErrorKind::Unavailable)]
+    {
+        let error = call(lost(), &[&create_refused(code)]).await.expect_err(code);
+        assert_eq!(error.kind, kind);
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_encrypted_has_no_grants() {
+    let input = Input::Delivery { run: run("web-1"), delivery: delivery(), kms_key_ids: Vec::new(), grants: None };
+    assert_eq!(call(input, &[]).await.expect("nothing to do"), Output { revoked: 0 });
+}

@@ -1,0 +1,46 @@
+use crate::*;
+
+#[tokio::test]
+async fn a_grant_that_is_still_listed_is_not_revoked() {
+    let calls = [revokes(KEYS[0], "g1"), looks("g1", true)];
+    let error = call(known(&[(KEYS[0], "g1")]), &calls.each_ref()).await.expect_err("it is still there");
+    assert_eq!(error.kind, ErrorKind::RevokeFailed);
+    let by_hand = format!("aws kms revoke-grant --key-id {} --grant-id g1", KEYS[0]);
+    assert!(error.message.contains(&by_hand), "{error}");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_grant() {
+    for code in ["AccessDeniedException", "KMSInvalidStateException", "SomethingNew"] {
+        let error = call(known(&[(KEYS[0], "g1")]), &[&revoke_refused(code)]).await.expect_err(code);
+        assert_eq!(error.kind, ErrorKind::RevokeFailed);
+        assert!(error.message.contains("grant g1") && error.message.contains(KEYS[0]), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_stays_what_it_is() {
+    for (code, kind) in
+        [("ThrottlingException", ErrorKind::Throttled), ("DependencyTimeoutException", ErrorKind::Unavailable)]
+    {
+        let error = call(known(&[(KEYS[0], "g1")]), &[&revoke_refused(code)]).await.expect_err(code);
+        assert_eq!(error.kind, kind);
+        let calls = [revokes(KEYS[0], "g1"), look_refused(code)];
+        assert_eq!(call(known(&[(KEYS[0], "g1")]), &calls.each_ref()).await.expect_err(code).kind, kind);
+    }
+}
+
+#[tokio::test]
+async fn one_grant_that_stays_does_not_keep_the_others_open() {
+    let revoke = answers(mock!(Client::revoke_grant), |asked| match asked.grant_id() {
+        Some("g1") => Err(RevokeGrantError::generic(refused("AccessDeniedException"))),
+        _ => Ok(RevokeGrantOutput::builder().build()),
+    });
+    let list = answers(mock!(Client::list_grants), |_| Ok(page(Vec::new(), None)));
+    let clients = clients(mocks::kms(MatchAny, &[&revoke, &list]));
+    let input = known(&[(KEYS[0], "g1"), (KEYS[1], "g2")]);
+    let error = handle(&clients, input).await.expect_err("one was refused");
+    assert_eq!(error.kind, ErrorKind::RevokeFailed);
+    assert!(error.message.contains("grant g1"), "{error}");
+    assert_eq!(revoke.num_calls(), 2, "the other one is revoked all the same");
+}

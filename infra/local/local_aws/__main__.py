@@ -1,0 +1,64 @@
+"""python -m local_aws serve | demo"""
+
+import argparse
+import os
+import pathlib
+import signal
+import sys
+import threading
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="local_aws", description="AMI Bakery's local AWS")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="start it, deploy the stack, and stay in the foreground")
+    demo = commands.add_parser("demo", help="bake an image for two receivers, live in the terminal")
+    for command in (serve, demo):
+        command.add_argument("--functions", type=pathlib.Path, default=ROOT / "target/debug", help="the built functions")
+        command.add_argument("--dir", type=pathlib.Path, help="where logs go")
+    serve.add_argument("--no-stack", action="store_true", help="only AWS, nothing deployed")
+    serve.add_argument("--emulator", type=pathlib.Path, default=_emulator(), help="where the Lambda emulator is")
+    arguments = parser.parse_args()
+    if arguments.command == "demo":
+        from .demo import run
+
+        sys.exit(run(arguments))
+    _serve(arguments)
+
+
+def _emulator():
+    """Beside the virtual environment that this runs in, as `setup.sh` puts it."""
+    return pathlib.Path(sys.prefix).parent / "rie"
+
+
+def _serve(arguments):
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+
+    from . import stack
+    from .functions import Host
+    from .server import Application, listen
+
+    application = Application()
+    server = listen(application, int(os.environ.get("LOCAL_AWS_PORT", "4566")))
+    endpoint = f"http://127.0.0.1:{server.port}"
+    work = arguments.dir or ROOT / f"target/local-aws/run-{server.port}"
+    work.mkdir(parents=True, exist_ok=True)
+    host = Host(endpoint, arguments.functions.resolve(), work, arguments.emulator)
+    try:
+        application.install(endpoint, host)
+        receivers = os.environ.get("LOCAL_AWS_RECEIVERS", "222222222222,333333333333").split(",")
+        if not arguments.no_stack:
+            stack.deploy(endpoint, ROOT / "infra", [account for account in receivers if account])
+        application.ready = True
+        print(f"local AWS ready: {endpoint} (owner 111111111111, receivers {', '.join(receivers)})", flush=True)
+        ended.wait()
+    finally:
+        host.close()
+
+
+if __name__ == "__main__":
+    main()

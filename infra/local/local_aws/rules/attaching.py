@@ -1,0 +1,69 @@
+"""Attached volumes: their data keys are decrypted when they are attached and when their instance starts."""
+
+from moto.ec2.models.instances import InstanceState, StateReason
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
+from moto.ec2.responses.instances import InstanceResponse
+
+from . import pages
+from .creating import find_instance
+from .ebs_keys import key_named
+from .errors import ec2
+from .registry import rule
+from .visibility import may_read
+from .world import find_snapshot
+
+_attach_volume, _create_volume = ElasticBlockStore.attach_volume, ElasticBlockStore.create_volume
+_start_instances = InstanceResponse.start_instances
+
+
+def attach_volume(response):
+    volume = response.ec2_backend.get_volume(response._get_param("VolumeId"))
+    _key_there(volume)
+    return _attach_volume(response)
+
+
+@rule("attach-needs-key", pages.EC2_ERRORS)
+def _key_there(volume):
+    """A volume whose key is disabled or gone cannot be attached."""
+    if not _accessible(volume):
+        raise ec2("CustomerKeyHasBeenRevoked", "The customer master key cannot be accessed.")
+
+
+def _accessible(volume):
+    key = key_named(volume.ec2_backend, volume.kms_key_id or "") if volume.encrypted else None
+    return not volume.encrypted or (key is not None and key.key_state == "Enabled")
+
+
+def start_instances(response):
+    answer = _start_instances(response)
+    for instance_id in response._get_param("InstanceIds", []):
+        instance = find_instance(response.ec2_backend, instance_id)
+        volumes = [response.ec2_backend.volumes[block.volume_id] for _, block in instance.get_block_device_mapping]
+        if not all(_accessible(volume) for volume in volumes):
+            _back(instance)
+    return answer
+
+
+@rule("start-needs-keys", pages.LAUNCH_TROUBLE)
+def _back(instance):
+    """An instance with a volume whose key is disabled or gone does not start: it is stopped again."""
+    instance._state = InstanceState("stopped", 80)
+    reason = "Client.InternalError: Client error on launch"
+    instance.state_reason = StateReason(reason, "Client.InternalError")
+
+
+def create_volume(response):
+    snapshot_id = response._get_param("SnapshotId")
+    snapshot = find_snapshot(response.region, snapshot_id) if snapshot_id else None
+    if snapshot_id and (snapshot is None or not may_read(snapshot, response.current_account)):
+        _unreadable(snapshot_id)
+    return _create_volume(response)
+
+
+@rule("create-volume-permission", pages.SHARING_SNAPSHOTS)
+def _unreadable(snapshot_id):
+    """A volume is made from another account's snapshot only with its createVolumePermission."""
+    raise ec2("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
+
+
+CALLS = [attach_volume, start_instances, create_volume]

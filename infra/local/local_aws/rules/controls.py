@@ -1,0 +1,61 @@
+"""What a test may set while the local AWS runs: switches, rules left out, instances that fail their status checks.
+
+PUT /moto-api/rules/switches   {"grant-seconds": 300}    null puts a switch back; GET answers all of them
+PUT /moto-api/rules/without    ["image-name-unique"]     leaves out these rules and no others
+PUT /moto-api/rules/impaired   ["i-0123456789abcdef0"]   these instances fail their status checks, no others
+"""
+
+import json
+
+from moto.ec2.models import ec2_backends
+from moto.moto_api._internal import urls
+
+from .registry import RULES, leave_out, left_out
+from .switches import SWITCHES, set_switch, switch
+from .world import lock
+
+
+def set_switches(values):
+    for name, value in values.items():
+        set_switch(name, value)
+
+
+def set_impaired(ids):
+    for account in list(ec2_backends.values()):
+        for backend in list(account.values()):
+            for instance in backend.all_instances():
+                instance.impaired = instance.id in ids
+
+
+def _state(name):
+    match name:
+        case "switches":
+            return {name: {"value": switch(name), "meaning": SWITCHES[name].meaning} for name in SWITCHES}
+        case "without":
+            return sorted(left_out())
+        case _:
+            return sorted(RULES)
+
+
+CHANGES = {
+    "switches": set_switches,
+    "without": lambda names: leave_out(*names),
+    "impaired": lambda ids: set_impaired(set(ids)),
+}
+
+
+def answer(request, full_url, headers):
+    """A request to a control."""
+    name = request.path.rpartition("/")[2]
+    try:
+        if request.method == "PUT":
+            with lock:
+                CHANGES[name](json.loads(request.data))
+        return 200, {"content-type": "application/json"}, json.dumps(_state(name))
+    except (KeyError, ValueError) as wrong:
+        return 400, {"content-type": "application/json"}, json.dumps({"error": str(wrong)})
+
+
+def install():
+    for name in CHANGES:
+        urls.url_paths[f"{{0}}/moto-api/rules/{name}"] = answer

@@ -1,0 +1,43 @@
+//! Mocked SDK clients. They never retry by themselves: each call of a function is one call of a rule.
+
+use aws_sdk_sts::error::ErrorMetadata;
+pub use aws_smithy_mocks::RuleMode::{MatchAny, Sequential};
+use aws_smithy_mocks::{MockResponse, Rule, RuleBuilder, RuleMode, mock_client};
+use std::error::Error;
+use std::fmt::Debug;
+
+/// AWS refuses with this code; every operation's error takes it with `generic`.
+pub fn refused(code: &str) -> ErrorMetadata {
+    ErrorMetadata::builder().code(code).message("as the test has it").build()
+}
+
+/// A rule that answers by what it is asked.
+pub fn answers<I, O, E>(rule: RuleBuilder<I, O, E>, answer: impl Fn(&I) -> Result<O, E> + Send + Sync + 'static) -> Rule
+where
+    I: Debug + Send + Sync + 'static,
+    O: Debug + Send + Sync + 'static,
+    E: Debug + Send + Sync + Error + 'static,
+{
+    rule.then_compute_response(move |asked| match answer(asked) {
+        Ok(output) => MockResponse::Output(output),
+        Err(error) => MockResponse::Error(error),
+    })
+}
+
+macro_rules! client {
+    ($name:ident, $sdk:ident) => {
+        /// `Sequential`: exactly these calls, in this order. `MatchAny`: any of them, as often as it comes. Any other
+        /// call panics.
+        pub fn $name(mode: RuleMode, rules: &[&Rule]) -> $sdk::Client {
+            let no_retries = $sdk::config::retry::RetryConfig::disabled();
+            mock_client!($sdk, mode, rules, |config| config.retry_config(no_retries.clone()))
+        }
+    };
+}
+
+client!(ec2, aws_sdk_ec2);
+client!(eventbridge, aws_sdk_eventbridge);
+client!(kms, aws_sdk_kms);
+client!(s3, aws_sdk_s3);
+client!(sfn, aws_sdk_sfn);
+client!(ssm, aws_sdk_ssm);
