@@ -63,14 +63,20 @@ impl Aws {
         let account = setting("OWNER_ACCOUNT_ID")?;
         let region = setting("AWS_REGION")?;
         let wrong = |rule: &'static str| StepError::new(crate::ErrorKind::Unexpected, rule);
-        Ok(Self {
-            config,
-            here: Place { account_id: account.try_into().map_err(wrong)?, region: region.try_into().map_err(wrong)? },
-            receiver: ReceiverRole::from_env()?,
-            external_id: setting("EXTERNAL_ID").ok().filter(|id| !id.is_empty()),
-            session: setting("AWS_LAMBDA_FUNCTION_NAME")?,
-            assumed: Mutex::default(),
-        })
+        let here = Place { account_id: account.try_into().map_err(wrong)?, region: region.try_into().map_err(wrong)? };
+        let external_id = setting("EXTERNAL_ID").ok().filter(|id| !id.is_empty());
+        Ok(Self::new(config, here, ReceiverRole::from_env()?, external_id, setting("AWS_LAMBDA_FUNCTION_NAME")?))
+    }
+
+    /// From its parts. `session` is the name under which receivers see the function.
+    pub fn new(
+        config: SdkConfig,
+        here: Place,
+        receiver: ReceiverRole,
+        external_id: Option<String>,
+        session: String,
+    ) -> Self {
+        Self { config, here, receiver, external_id, session, assumed: Mutex::default() }
     }
 
     /// The owner's account, in the Region of the stack.

@@ -29,9 +29,7 @@ where
     let (clients, handle) = (&clients, &handle);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let answer = AssertUnwindSafe(invoke(clients, handle, event.payload)).catch_unwind().await;
-        answer.unwrap_or_else(|panic| Err(unexpected(panic.as_ref()))).inspect_err(|error| {
-            tracing::error!(kind = error.kind.name(), "{}", error.message);
-        })
+        answer.unwrap_or_else(|panic| Err(unexpected(panic.as_ref())))
     }))
     .await
 }

@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 
 /// What Lambda and Step Functions say themselves.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>
-const OF_AWS: [&str; 6] = [
+const OF_AWS: [&str; 7] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
     "Sandbox.Timedout",
+    "Runtime.ExitError",
     "States.Timeout",
 ];
 

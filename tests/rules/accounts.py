@@ -64,13 +64,14 @@ class Accounts:
             self._keys[account, role] = keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
         return self._keys[account, role]
 
-    def role(self, account, name="Copier", statements=None):
-        """A role that IAM knows, with these statements (none: it may do nothing)."""
+    def role(self, account, name="Copier", statements=()):
+        """A role that IAM knows, with these statements; without, it may do nothing."""
         iam = self.client("iam", account)
         trust = json.dumps({"Statement": []})
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-        policy = {"Version": "2012-10-17", "Statement": statements or []}
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
+        if statements:
+            policy = {"Version": "2012-10-17", "Statement": statements}
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
         return arn
 
     # -- things --------------------------------------------------------------------------------------------------------
@@ -155,9 +156,9 @@ def refused(code, call, *arguments, **named):
     return error["Message"]
 
 
-def through_ec2(account, key, *operations):
-    """IAM statements with which EBS may use a key for somebody."""
-    return [{"Effect": "Allow", "Action": [f"kms:{one}" for one in operations], "Resource": key}]
+def allow(*actions, resource="*"):
+    """A statement of a role's own policy."""
+    return {"Effect": "Allow", "Action": list(actions), "Resource": resource}
 
 
 def policy_for(account, *others):

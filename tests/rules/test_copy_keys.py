@@ -2,7 +2,7 @@
 
 import json
 
-from accounts import HERE, LONG, OWNER, RECEIVER, THERE, policy_for, refused
+from accounts import HERE, LONG, OWNER, RECEIVER, THERE, allow, policy_for, refused
 from local_aws.rules.ebs_keys import NEEDED
 
 
@@ -59,7 +59,7 @@ def test_copy_keeps_own_key(aws, switches):
 def test_copy_takes_default_key(aws):
     """Encryption and AMI copies: without KmsKeyId, the caller's default key, not the foreign one."""
     image, key = shared(aws)
-    role = aws.role(RECEIVER, "Copier", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    role = aws.role(RECEIVER, "Copier", [allow("*")])
     grant(aws, key, role)
     assert key_of(aws, aws.copy(image, role=role), RECEIVER) == default_key(aws, RECEIVER)
     assert key_of(aws, aws.copy(aws.image(), OWNER, Encrypted=True)) == default_key(aws)
@@ -115,7 +115,7 @@ def test_copy_key_operations(aws):
     """Share a snapshot: each of the documented operations is needed, and they are enough."""
     image, key = shared(aws)
     target = aws.key(RECEIVER)
-    role = aws.role(RECEIVER, "Copier", [through("", "kms:*", "ec2:*")])
+    role = aws.role(RECEIVER, "Copier", [allow("kms:*", "ec2:*")])
     for missing in (None, *NEEDED):
         given = grant(aws, key, role, [one for one in NEEDED if one != missing])
         copy = aws.copy(image, role=role, Encrypted=True, KmsKeyId=target)
@@ -127,7 +127,7 @@ def test_copy_key_operations(aws):
 def test_copy_key_until_the_end(aws):
     """Not documented: a grant that is revoked while the copy runs makes it fail; afterwards it does not."""
     image, key = shared(aws)
-    target, role = aws.key(RECEIVER), aws.role(RECEIVER, "Copier", [through("", "kms:*", "ec2:*")])
+    target, role = aws.key(RECEIVER), aws.role(RECEIVER, "Copier", [allow("kms:*", "ec2:*")])
     during, after = grant(aws, key, role, Name="one"), None
     copy = aws.copy(image, role=role, Encrypted=True, KmsKeyId=target)
     aws.time.passes(20)
@@ -153,7 +153,7 @@ def test_what_was_at_the_time_counts(aws):
 def test_ebs_makes_child_grants(aws):
     """How EBS uses KMS: it makes grants of its own while it copies, and retires them."""
     image, key = shared(aws)
-    target, role = aws.key(RECEIVER), aws.role(RECEIVER, "Copier", [through("", "kms:*", "ec2:*")])
+    target, role = aws.key(RECEIVER), aws.role(RECEIVER, "Copier", [allow("kms:*", "ec2:*")])
     mine = grant(aws, key, role)
     copy = aws.copy(image, role=role, Encrypted=True, KmsKeyId=target)
     aws.time.passes(20)
@@ -187,7 +187,7 @@ def test_ebs_grant_for_aws_resource(aws):
 def test_ebs_encryption_context(aws):
     """How EBS uses KMS: the encryption context aws:ebs:id is the snapshot's id, and a grant may insist on it."""
     image, key = shared(aws)
-    target, role = aws.key(RECEIVER), aws.role(RECEIVER, "Copier", [through("", "kms:*", "ec2:*")])
+    target, role = aws.key(RECEIVER), aws.role(RECEIVER, "Copier", [allow("kms:*", "ec2:*")])
     snapshot = aws.snapshots(image)[0]
     for value, outcome in (("snap-other", "failed"), (snapshot, "available")):
         constraints = {"EncryptionContextSubset": {"aws:ebs:id": value}}
@@ -203,8 +203,8 @@ def test_foreign_key_needs_both_policies(aws):
     image, key = shared(aws, policy=policy_for(OWNER, through(root, "kms:*")))
     target = aws.key(RECEIVER)
     own = {"Effect": "Allow", "Action": "*", "Resource": target}
-    without = aws.role(RECEIVER, "Without", [own, {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}])
-    granted = aws.role(RECEIVER, "With", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    without = aws.role(RECEIVER, "Without", [own, allow("ec2:*")])
+    granted = aws.role(RECEIVER, "With", [allow("*")])
     refused("AccessDeniedException", aws.kms(RECEIVER, role=without).describe_key, KeyId=key)
     for role, outcome in ((without, "failed"), (granted, "available")):
         assert state(aws, aws.copy(image, role=role, Encrypted=True, KmsKeyId=target)) == outcome
@@ -213,7 +213,7 @@ def test_foreign_key_needs_both_policies(aws):
 def test_key_permissions_of_the_caller_count_at_the_time(aws):
     """A role's policy that changes after the copy has ended changes nothing."""
     image, key = aws.image(), aws.key()
-    role = aws.role(OWNER, "Copier", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    role = aws.role(OWNER, "Copier", [allow("*")])
     copy = aws.copy(image, OWNER, role=role, Encrypted=True, KmsKeyId=key)
     aws.time.passes(LONG)
     aws.kms().put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps({"Statement": []}))

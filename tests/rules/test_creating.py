@@ -2,7 +2,7 @@
 
 import json
 
-from accounts import LONG, OWNER, policy_for, refused
+from accounts import LONG, OWNER, allow, policy_for, refused
 
 DEVICES = [(8, None), (20, None)]
 
@@ -152,7 +152,7 @@ def test_image_of_interrupted_instance(aws, time):
 def test_create_image_key_operations(aws, time, switches):
     """Not documented: CreateImage of encrypted volumes may need operations on their key."""
     key = aws.key()
-    allowed = [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]
+    allowed = [allow("ec2:*")]
     role = aws.role(OWNER, "Imager", allowed)
     instance, other = aws.instance(volumes=[(8, key)]), aws.instance(volumes=[(8, key)])
     create = aws.ec2(role=role).create_image

@@ -1,6 +1,6 @@
 """A whole delivery by plain boto3: nothing that the rules do may be in its way."""
 
-from accounts import HERE, LONG, OWNER, RECEIVER, THERE
+from accounts import HERE, LONG, OWNER, RECEIVER, THERE, allow
 
 OPERATIONS = [
     "DescribeKey",
@@ -16,7 +16,7 @@ OPERATIONS = [
 def test_image_is_made_shared_copied_and_taken_back(aws, time):
     key, target = aws.key(), aws.key(RECEIVER)
     aws.kms(RECEIVER).create_alias(AliasName="alias/golden", TargetKeyId=target.split("/")[1])
-    role = aws.role(RECEIVER, "Copier", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    role = aws.role(RECEIVER, "Copier", [allow("*")])
     instance = aws.instance(volumes=[(8, key), (20, key), (100, key)])
     tags = [{"ResourceType": kind, "Tags": [{"Key": "bake", "Value": "one"}]} for kind in ("image", "snapshot")]
     image = aws.create(instance, TagSpecifications=tags, NoReboot=False)

@@ -1,6 +1,6 @@
 """ModifySnapshotAttribute."""
 
-from accounts import OTHER, OWNER, RECEIVER, policy_for, refused
+from accounts import OTHER, OWNER, RECEIVER, allow, policy_for, refused
 
 
 def modify(aws, snapshot, add=(), remove=(), role=None):
@@ -59,7 +59,7 @@ def test_sharer_needs_key(aws, switches):
     """Seen: AuthFailure, "Not authorized to use key"; sharing takes kms:DescribeKey."""
     key = aws.key()
     snapshot = snapshot_of(aws, key)
-    role = aws.role(OWNER, "Sharer", [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}])
+    role = aws.role(OWNER, "Sharer", [allow("ec2:*")])
     assert key in refused("AuthFailure", modify, aws, snapshot, [{"UserId": RECEIVER}], role=role)
     policy = policy_for(
         OWNER, {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "kms:Describe*", "Resource": "*"}

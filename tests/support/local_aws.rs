@@ -23,11 +23,10 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether it changes something in EC2 or KMS, or was meant to.
+    /// Whether it has changed something in EC2 or KMS. A dry run has not: it ends in an error.
     pub fn mutates(&self) -> bool {
         let reads = ["Describe", "List", "Get", "Head"].iter().any(|verb| self.action.starts_with(verb));
-        let asked_only = self.error.as_deref().is_some_and(|error| error.starts_with("DryRunOperation"));
-        matches!(self.service.as_str(), "ec2" | "kms") && !reads && !asked_only
+        matches!(self.service.as_str(), "ec2" | "kms") && !reads && self.error.is_none()
     }
 }
 
@@ -45,6 +44,8 @@ impl LocalAws {
         let mut process = Command::new(target.join("local-aws/venv/bin/python"))
             .args(["-m", "local_aws", "serve", "--functions"])
             .arg(target.join("debug"))
+            .arg("--dir")
+            .arg(target.join(format!("local-aws/tests/{}", std::process::id())))
             .current_dir(root)
             .env("PYTHONPATH", root.join("infra/local"))
             .env("LOCAL_AWS_PORT", "0")

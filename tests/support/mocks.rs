@@ -1,10 +1,16 @@
 //! Mocked SDK clients. They never retry by themselves: each call of a function is one call of a rule.
 
+use crate::local_aws::REGION;
+use crate::samples::{here, receiver_role};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sts::error::ErrorMetadata;
 pub use aws_smithy_mocks::RuleMode::{MatchAny, Sequential};
-use aws_smithy_mocks::{MockResponse, Rule, RuleBuilder, RuleMode, mock_client};
+use aws_smithy_mocks::{MockResponse, Rule, RuleBuilder, RuleMode, create_mock_http_client, mock_client};
+use bakery::Aws;
 use std::error::Error;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// AWS refuses with this code; every operation's error takes it with `generic`.
 pub fn refused(code: &str) -> ErrorMetadata {
@@ -22,6 +28,17 @@ where
         Ok(output) => MockResponse::Output(output),
         Err(error) => MockResponse::Error(error),
     })
+}
+
+/// The owner's functions, which no receiver's role lets in: STS refuses every call.
+pub fn no_role_lets_in() -> Arc<Aws> {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("owner", "secret", None, None, "test")))
+        .http_client(create_mock_http_client())
+        .build();
+    Arc::new(Aws::new(config, here(), receiver_role(), None, "step".to_owned()))
 }
 
 macro_rules! client {

@@ -150,7 +150,8 @@ impl World {
     pub async fn objects(&self, prefix: &str) -> Vec<String> {
         let s3 = self.owner.s3();
         let buckets = s3.list_buckets().send().await.expect("buckets are listed");
-        let bucket = buckets.buckets().first().and_then(|bucket| bucket.name()).expect("the stack's bucket");
+        let mut names = buckets.buckets().iter().filter_map(|bucket| bucket.name());
+        let bucket = names.find(|name| name.starts_with("ami-bakery")).expect("the stack's bucket");
         let found = s3.list_objects_v2().bucket(bucket).prefix(prefix).send().await.expect("objects are listed");
         found.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect()
     }

@@ -52,7 +52,7 @@ def _serve(arguments):
         application.install(endpoint, host)
         receivers = os.environ.get("LOCAL_AWS_RECEIVERS", "222222222222,333333333333").split(",")
         if not arguments.no_stack:
-            stack.deploy(endpoint, ROOT / "infra", [account for account in receivers if account])
+            stack.deploy(endpoint, ROOT / "infra", [account for account in receivers if account], host)
         application.ready = True
         print(f"local AWS ready: {endpoint} (owner 111111111111, receivers {', '.join(receivers)})", flush=True)
         ended.wait()

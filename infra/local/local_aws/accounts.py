@@ -1,8 +1,11 @@
 """Who calls: accounts, roles and credentials."""
 
+import datetime
 import fnmatch
 import json
 import os
+
+from .clock import clock
 
 OWNER = "111111111111"
 REGION = "us-east-1"
@@ -18,8 +21,11 @@ def make_owner_the_default():
 
 
 def install():
+    from moto.sts import models
     from moto.sts.responses import TokenResponse
 
+    # Credentials end in AWS time.
+    models.utcnow = lambda: datetime.datetime.fromtimestamp(clock.now(), datetime.timezone.utc)
     TokenResponse.assume_role = _assume_role_if_trusted(TokenResponse.assume_role)
 
 
@@ -60,8 +66,6 @@ def principal(access_key):
 
 def is_expired(access_key):
     """Credentials end when AWS time says so."""
-    from .clock import clock
-
     session = sessions.of(access_key)
     return session is not None and session.expiration.timestamp() <= clock.now()
 

@@ -1,6 +1,7 @@
 """Lambda: the real binaries under AWS's own Runtime Interface Emulator."""
 
 import ctypes
+import itertools
 import json
 import os
 import platform
@@ -12,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 from . import accounts
 from .clock import clock
@@ -44,8 +46,25 @@ class Host:
         self.endpoint, self.binaries, self.work = endpoint, binaries, work
         self.emulator = emulator / f"aws-lambda-rie-{'arm64' if platform.machine() == 'aarch64' else 'x86_64'}"
         self._pools, self._lock = {}, threading.Lock()
+        # A loopback address of its own, so that two local AWS never take each other's ports.
+        pid = os.getpid()
+        self.address = f"127.{100 + pid // 62500 % 100}.{pid // 250 % 250}.{1 + pid % 250}"
+        self._ports = itertools.count(20000)
+
+    def binary(self, name):
+        """The function's binary, as it was built."""
+        found = self.binaries / name
+        if not found.exists():
+            raise FileNotFoundError(f"the function {name} is not built at {found}: make build")
+        return found
+
+    def port(self):
+        return next(self._ports)
 
     def install(self):
+        if not self.emulator.exists():
+            raise FileNotFoundError(f"the Lambda emulator is not at {self.emulator}: make setup")
+
         from moto.awslambda.models import LambdaFunction
 
         def invoke(function, body, request_headers, response_headers):
@@ -145,7 +164,7 @@ class Emulator:
         credentials = accounts.assume(function.role, function.region, name)
         _callers[credentials["AWS_ACCESS_KEY_ID"]] = name
         self._renew_at = clock.now() + 12 * 3600 - RENEW_SECONDS
-        self._port, api = _free_port(), _free_port()
+        self._at, api = f"{host.address}:{host.port()}", f"{host.address}:{host.port()}"
         environment = {
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": host.endpoint,
@@ -160,26 +179,19 @@ class Emulator:
             **{key: str(value) for key, value in function.environment_vars.items()},
             **credentials,
         }
-        binary = host.binaries / os.path.basename(function.code["S3Key"])
-        with open(host.work / f"{name}.log", "ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    host.emulator,
-                    "--log-level=error",
-                    f"--runtime-interface-emulator-address=127.0.0.1:{self._port}",
-                    f"--runtime-api-address=127.0.0.1:{api}",
-                    binary,
-                ],
-                env=environment,
-                stdout=log,
-                stderr=log,
-                preexec_fn=_die_with_parent,
-                start_new_session=True,
-            )
-        _wait_for_port(self._port, self._process)
+        binary = host.binary(function.code["S3Key"])
+        command = [
+            host.emulator,
+            "--log-level=error",
+            f"--runtime-interface-emulator-address={self._at}",
+            f"--runtime-api-address={api}",
+            binary,
+        ]
+        self._process = _spawner.submit(_spawn, command, environment, host.work / f"{name}.log").result()
+        _wait_until_it_listens(self._at, self._process)
 
     def invoke(self, body):
-        url = f"http://127.0.0.1:{self._port}/2015-03-31/functions/function/invocations"
+        url = f"http://{self._at}/2015-03-31/functions/function/invocations"
         try:
             try:
                 with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=960) as answer:
@@ -222,22 +234,28 @@ def _is_error(answer):
     return isinstance(value, dict) and "errorMessage" in value and set(value) <= {"errorType", "errorMessage", "stackTrace"}
 
 
+# "Parent" is the thread that started the process, and the threads that serve calls come and go: so one that stays.
+_spawner = ThreadPoolExecutor(1, "spawner")
+
+
+def _spawn(command, environment, log):
+    with open(log, "ab") as log:
+        return subprocess.Popen(
+            command, env=environment, stdout=log, stderr=log, preexec_fn=_die_with_parent, start_new_session=True
+        )
+
+
 def _die_with_parent():
     """The functions end when the local AWS is killed (Linux: PR_SET_PDEATHSIG)."""
     if platform.system() == "Linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait_for_port(port, process):
+def _wait_until_it_listens(address, process):
+    host, port = address.split(":")
     while process.poll() is None:
         try:
-            socket.create_connection(("127.0.0.1", port), 0.1).close()
+            socket.create_connection((host, int(port)), 0.1).close()
             return
         except OSError:
             time.sleep(0.01)

@@ -74,43 +74,66 @@ class LostAnswer(Exception):
 
 def install():
     from moto.core.responses import BaseResponse
+    from moto.s3.responses import S3Response
 
-    BaseResponse.call_action = _watched(BaseResponse.call_action)
+    call_action = BaseResponse.call_action
+    BaseResponse.call_action = lambda self: _watch(self, self._get_action(), lambda: call_action(self))
+    for name in ("bucket_response", "key_response"):
+        setattr(S3Response, name, _watched_s3(getattr(S3Response, name)))
 
 
-def _watched(call_action):
+def _watched_s3(respond):
+    """S3 goes its own way in moto, and lets two conditional writes at once both pass."""
+    lock = threading.Lock()
+
+    def watched(self, request, full_url, headers):
+        self.setup_class(request)
+        with lock:
+            return _watch(self, _s3_action(self, request), lambda: respond(self, request, full_url, headers))
+
+    return watched
+
+
+def _s3_action(response, request):
+    """The name of the operation, as far as this project uses S3."""
+    if response.parse_key_name():
+        return {"PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}.get(request.method, "GetObject")
+    if request.method == "GET" and "list-type" in request.args:
+        return "ListObjectsV2"
+    return {"PUT": "CreateBucket", "HEAD": "HeadBucket", "DELETE": "DeleteBucket"}.get(request.method, "ListBuckets")
+
+
+def _watch(response, action, perform):
     """CloudTrail writes down every call, and anything can go wrong; in moto neither."""
     from . import accounts, functions
 
-    def watched(self):
-        access_key = self.get_access_key()
-        call = {
-            "time": clock.now(),
-            "account": self.current_account,
-            "region": self.region,
-            "service": self.service_name,
-            "action": self._get_action(),
-            "principal": accounts.principal(access_key),
-            "function": functions.caller(access_key),
-            "error": None,
-        }
-        journal.add(call)
-        if accounts.is_expired(access_key):
-            return _refused(self, call, _expired(self.service_name), "The security token included in the request is expired")
-        fault = faults.strike(call)
-        if fault is None:
-            return _noted(call, call_action(self))
-        if fault.get("delay"):
-            with clock.waiting():
-                clock.sleep(fault["delay"])
-        if fault.get("when", "before") == "after":
-            call_action(self)
-        if not fault.get("error") or fault["error"] == "ConnectionReset":
-            call["error"] = "ConnectionReset"
-            raise LostAnswer
-        return _refused(self, call, fault["error"], fault.get("message", "This fault was asked for."))
-
-    return watched
+    access_key = response.get_access_key()
+    call = {
+        "time": clock.now(),
+        "account": response.current_account,
+        "region": response.region,
+        "service": response.service_name,
+        "action": action,
+        "principal": accounts.principal(access_key),
+        "function": functions.caller(access_key),
+        "error": None,
+    }
+    journal.add(call)
+    if accounts.is_expired(access_key):
+        code = _expired(response.service_name)
+        return _refused(response, call, code, "The security token included in the request is expired")
+    fault = faults.strike(call)
+    if fault is None:
+        return _noted(call, perform())
+    if fault.get("delay"):
+        with clock.waiting():
+            clock.sleep(fault["delay"])
+    if fault.get("when", "before") == "after":
+        perform()
+    if not fault.get("error") or fault["error"] == "ConnectionReset":
+        call["error"] = "ConnectionReset"
+        raise LostAnswer
+    return _refused(response, call, fault["error"], fault.get("message", "This fault was asked for."))
 
 
 def _expired(service):
@@ -123,7 +146,12 @@ def _refused(response, call, code, message):
     from moto.core.responses import ActionResult
 
     call["error"] = code
-    status, headers, body = response.serialized(ActionResult(ServiceException(code, message)))
+    if response.service_name == "s3":
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        return STATUS.get(code, 400), {"content-type": "application/xml"}, body
+    # moto looks up a service's error shapes by the module that its exception comes from.
+    kind = type("Fault", (ServiceException,), {"__module__": f"moto.{response.boto3_service_name}.exceptions"})
+    status, headers, body = response.serialized(ActionResult(kind(code, message)))
     status = STATUS.get(code, status)
     return status, {**headers, "status": str(status)}, body
 

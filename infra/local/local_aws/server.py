@@ -43,6 +43,9 @@ class Application:
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
                 start_response("500 Internal Server Error", [])
                 return [b""]
+            except Exception:
+                logging.getLogger(__name__).exception("%s %s", environ["REQUEST_METHOD"], path)
+                raise
 
     def _own(self, name, environ, start_response):
         handler = _HANDLERS.get((environ["REQUEST_METHOD"], name))

@@ -20,15 +20,12 @@ KNOWN = {
 CODE = "local-aws-code"
 
 
-def deploy(endpoint, infra, receivers):
+def deploy(endpoint, infra, receivers, host):
     """Deploys the owner's stack, and the receiver's in each receiver."""
     owner = _session(endpoint)
     owner.client("s3").create_bucket(Bucket=CODE)
-    receivers_and_strangers = ",".join(receivers) or "*"
-    template = _translated(
-        infra / "template.yaml", owner, {"Architecture": "x86_64", "ReceiverAccounts": receivers_and_strangers}
-    )
-    _create(owner, "ami-bakery", *template)
+    parameters = {"Architecture": "x86_64", "ReceiverAccounts": "*"}
+    _create(owner, "ami-bakery", _translated(infra / "template.yaml", owner, parameters, host), parameters)
     for account in receivers:
         _create(
             _session(endpoint, account),
@@ -68,8 +65,8 @@ def _yaml(path):
         return yaml_parse(file)
 
 
-def _translated(path, owner, chosen):
-    """The template as CloudFormation reads it, and its parameters. What `sam package` would upload is put in place."""
+def _translated(path, owner, chosen, host):
+    """The template as CloudFormation reads it. What `sam package` would upload is put in place."""
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
@@ -80,10 +77,12 @@ def _translated(path, owner, chosen):
             with open(path.parent / properties.pop("DefinitionUri")) as file:
                 properties["Definition"] = json.load(file)
         if resource["Type"] == "AWS::Serverless::Function":
-            properties["CodeUri"] = {"Bucket": CODE, "Key": _package(owner, os.path.basename(properties["CodeUri"]))}
+            name = os.path.basename(properties["CodeUri"])
+            host.binary(name)
+            properties["CodeUri"] = {"Bucket": CODE, "Key": _package(owner, name)}
     parameters = {name: value.get("Default") for name, value in template["Parameters"].items()} | chosen
     os.environ.setdefault("AWS_DEFAULT_REGION", accounts.REGION)
-    return Translator({}, Parser()).translate(template, parameter_values=parameters), chosen
+    return Translator({}, Parser()).translate(template, parameter_values=parameters)
 
 
 def _package(owner, name):

@@ -1,16 +1,25 @@
-"""The pure parts of the demo: what it reads, draws, tells and expects."""
+"""What the demo reads out of histories and snapshots, and what it expects at the end."""
 
 import datetime
-import io
 import json
 from dataclasses import replace
 
 import pytest
+
 from local_aws.demo.check import Delivered, Findings, bake_calls, shortcomings
-from local_aws.demo.display import Live, Plain, events
-from local_aws.demo.history import DONE, FAILED, RUNNING, WAITING, receiver, steps, transitions
+from local_aws.demo.history import (
+    DONE,
+    FAILED,
+    RUNNING,
+    WAITING,
+    copy_step,
+    image_step,
+    receiver,
+    steps,
+    transitions,
+)
 from local_aws.demo.summary import summary
-from local_aws.demo.view import Progress, Row, View, draw, duration, paint, progress
+from local_aws.demo.view import Progress, paint, progress
 
 ONE, TWO = "222222222222", "333333333333"
 
@@ -35,11 +44,12 @@ def test_a_state_is_waiting_then_running_then_done():
     events = [entered(1, "Plan"), event(2, "TaskSucceeded", 1), exited(3, "Plan", 2), entered(4, "RebootAndCreate", 3)]
     found = steps(events)
     assert [found[name].mark for name in ("Plan", "RebootAndCreate", "Report")] == [DONE, RUNNING, WAITING]
-    assert found["Plan"].at == 1003
+    assert (found["Plan"].began, found["Plan"].ended) == (1001, 1003)
 
 
-def test_a_state_whose_error_was_caught_has_failed():
-    events = [entered(1, "GrantKey"), event(2, "TaskFailed", 1), exited(3, "GrantKey", 2)]
+@pytest.mark.parametrize("error", ["TaskFailed", "TaskTimedOut", "EvaluationFailed"])
+def test_a_state_whose_error_was_caught_has_failed(error):
+    events = [entered(1, "GrantKey"), event(2, error, 1), exited(3, "GrantKey", 2)]
     assert steps(events)["GrantKey"].mark == FAILED
 
 
@@ -72,7 +82,39 @@ def test_a_child_execution_names_its_receiver():
     given = json.dumps({"Delivery": {"AccountId": ONE}})
     started = event(1, "ExecutionStarted", executionStartedEventDetails={"input": given})
     assert receiver([started, entered(2, "GrantKey")]) == ONE
+    assert receiver([event(1, "PassStateEntered", stateEnteredEventDetails={"name": "A", "input": given})]) == ONE
     assert receiver([entered(2, "GrantKey")]) is None
+
+
+def marks_of(step, *events):
+    return [step(steps(events[: number + 1])).mark for number in range(len(events))]
+
+
+def test_the_golden_image_is_done_when_it_is_delivered():
+    made = entered(1, "RebootAndCreate"), exited(2, "RebootAndCreate")
+    looked = entered(3, "LookAtImage"), exited(4, "LookAtImage"), entered(5, "DeliverToRegions")
+    assert marks_of(image_step, *made, *looked) == [WAITING, RUNNING, RUNNING, RUNNING, DONE]
+
+
+def test_a_golden_image_that_failed_has_failed():
+    made = entered(1, "RebootAndCreate"), exited(2, "RebootAndCreate")
+    looked = entered(3, "LookAtImage"), event(4, "TaskFailed", 3), exited(5, "LookAtImage", 4)
+    assert marks_of(image_step, *made, *looked)[-1] == FAILED
+
+
+def test_a_copy_is_done_when_the_key_is_closed():
+    asked = entered(1, "CopyImage"), exited(2, "CopyImage")
+    looked = entered(3, "LookAtCopy"), exited(4, "LookAtCopy"), entered(5, "RevokeKey")
+    assert marks_of(copy_step, *asked, *looked) == [RUNNING, RUNNING, RUNNING, RUNNING, DONE]
+
+
+def test_a_copy_that_is_cancelled_has_failed_until_it_is_tried_again():
+    asked = entered(1, "CopyImage"), exited(2, "CopyImage")
+    cancelled = entered(3, "CancelCopy"), exited(4, "CancelCopy")
+    again = entered(5, "CopyImage"), exited(6, "CopyImage"), entered(7, "RevokeKey")
+    assert marks_of(copy_step, *asked, *cancelled, *again) == [*[RUNNING] * 2, *[FAILED] * 2, *[RUNNING] * 2, DONE]
+    given_up = entered(5, "RevokeKey")
+    assert marks_of(copy_step, *asked, *cancelled, given_up)[-1] == FAILED
 
 
 # -- progress ----------------------------------------------------------------------------------------------------------
@@ -95,143 +137,6 @@ def test_snapshots_that_are_not_there_yet_have_nothing():
 
 def test_a_completed_snapshot_has_everything_whatever_its_progress_says():
     assert progress([snapshot(8, "", "completed")], 8).share == 1
-
-
-# -- drawing -----------------------------------------------------------------------------------------------------------
-
-
-def view(**changes):
-    rows = (
-        Row("Plan", DONE, "request understood, keys and receivers checked", 3),
-        Row("golden image", DONE, at=9, progress=Progress(128, 128)),
-        Row("Share", RUNNING, "launch permission and 3 snapshots, to 2 accounts", 400),
-        copying(ONE, Progress(64, 128)),
-        copying(TWO, Progress(0, 128)),
-        Row("Report"),
-    )
-    made = View("web-2026-01-02-0304", rows, (ONE,), 462, 19)
-    return replace(made, **changes)
-
-
-def copying(account, done):
-    parts = (Row("GrantKey", DONE, at=410), Row("CopyImage", RUNNING, at=412), Row("RevokeKey"))
-    return Row(account, RUNNING, progress=done, parts=parts)
-
-
-def text(width, tick=0, **changes):
-    return [paint(line, color=False) for line in draw(view(**changes), width, tick)]
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_no_line_is_wider_than_the_terminal(width):
-    lines = text(width)
-    assert max(map(len, lines)) <= width
-    assert any(line.strip().startswith("✓ Plan") for line in lines)
-
-
-def test_bars_use_the_width_and_stand_under_each_other():
-    for width in (60, 80, 100):
-        bars = [line for line in text(width) if "GiB" in line]
-        assert [len(bar) for bar in bars] == [width] * 3
-        assert len({bar.index("━") for bar in bars[:2]}) == 1
-
-
-def test_a_bar_is_as_full_as_its_image():
-    full, half, empty = (line for line in text(80) if "GiB" in line)
-    assert (full.count("─"), empty.count("━")) == (0, 0)
-    assert abs(half.count("━") - half.count("─")) <= 1
-    assert half.endswith(" 50%   64 of 128 GiB")
-
-
-def test_a_receiver_shows_its_steps():
-    lines = text(60)
-    assert any("✓ GrantKey  ⠋ CopyImage  · RevokeKey" in line for line in lines)
-
-
-def test_the_key_and_both_times_are_shown():
-    last = "\n".join(text(80)[-2:])
-    assert f"open to {ONE}" in last
-    assert "AWS time 7 min 42 s    real time 19 s" in last
-    assert "open to no receiver" in "\n".join(text(80, open_to=()))
-
-
-def test_colors_change_nothing_but_colors():
-    line = draw(view(), 80)[2]
-    assert "\x1b[32m" in paint(line, color=True)
-    assert "\x1b" not in paint(line, color=False)
-
-
-def test_durations_are_written_as_they_are_said():
-    assert [duration(s) for s in (5, 65, 3720)] == ["5 s", "1 min 05 s", "1 h 02 min"]
-
-
-# -- display -----------------------------------------------------------------------------------------------------------
-
-
-class Terminal(io.StringIO):
-    encoding = "utf-8"
-
-    def isatty(self):
-        return True
-
-
-def test_plain_lines_are_told_once_and_in_order():
-    out = Terminal()
-    plain = Plain(out)
-    for _ in range(3):
-        plain.show(view())
-    plain.show(view(aws_seconds=500, rows=view().rows[:4]))
-    lines = out.getvalue().splitlines()
-    assert len(lines) == len(set(lines))
-    assert lines[0] == "  00:00:03  Plan              done"
-    assert f"  00:06:50  {ONE}      GrantKey done" in lines
-    times = [line.split()[0] for line in lines]
-    assert times == sorted(times)
-    assert "\x1b" not in out.getvalue()
-
-
-def test_plain_lines_tell_quarters_of_an_image():
-    told = []
-    for done in (10, 40, 45, 128):
-        rows = (Row("golden image", RUNNING, at=9, progress=Progress(done, 128)),)
-        told += [identity for identity, _ in events(View("b", rows)) if identity not in told]
-    assert told == [("golden image", RUNNING), ("golden image", "25% of 128 GiB"), ("golden image", "100% of 128 GiB")]
-
-
-def test_a_frame_is_drawn_over_the_one_before(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("LINES", "40")
-    out = Terminal()
-    live = Live(out)
-    live.show(view())
-    first = out.getvalue()
-    live.show(view())
-    assert f"\x1b[{first.count(chr(10))}A\r" in out.getvalue().removeprefix(first)
-
-
-def test_a_frame_fits_into_a_small_terminal(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("LINES", "10")
-    monkeypatch.setenv("NO_COLOR", "1")
-    out = Terminal()
-    Live(out).show(view())
-    lines = out.getvalue().split("\n")
-    assert len(lines) <= 10
-    assert all(len(line.split("\r")[-1].removesuffix("\x1b[K")) < 40 for line in lines[:-1])
-
-
-def test_the_cursor_comes_back_whatever_happens():
-    out = Terminal()
-    with pytest.raises(KeyboardInterrupt), Live(out):
-        raise KeyboardInterrupt
-    assert out.getvalue().endswith("\x1b[?25h")
-
-
-def test_a_terminal_without_unicode_gets_ascii():
-    out = Terminal()
-    out.encoding = "ascii"
-    Plain(out).note(("  ✓ ", DONE), "ready")
-    assert out.getvalue() == "  + ready\n"
 
 
 # -- verdict -----------------------------------------------------------------------------------------------------------
@@ -288,7 +193,7 @@ def test_the_summary_fits_into_80_columns_and_says_what_is_wrong():
     lines = [paint(line, color=False) for line in summary(found, shortcomings(found), 20)]
     assert max(map(len, lines)) <= 80
     assert any(line.split() == ["Encrypted", "by", "alias/ami-bakery", "alias/ami-bakery"] for line in lines)
-    assert "    The number of grants left on the owner's key should be 0, and is 1." in lines
+    assert "    - The number of grants left on the owner's key should be 0, and is 1." in lines
 
 
 def test_only_the_bakes_own_calls_are_counted():

@@ -53,8 +53,11 @@ fn finds<const N: usize>(images: [(&'static str, &'static str); N]) -> Rule {
         .then_output(move || looks::images(images.map(|(image, state)| looks::image(image, state, &[], &BAKE_TAGS))))
 }
 
+/// At rest: EC2 shuts the instance down for it.
 fn creates() -> Rule {
-    mock!(Client::create_image).then_output(|| CreateImageOutput::builder().image_id(IMAGE).build())
+    mock!(Client::create_image)
+        .match_requests(|asked| asked.no_reboot() == Some(false))
+        .then_output(|| CreateImageOutput::builder().image_id(IMAGE).build())
 }
 
 fn create_refused(code: &'static str) -> Rule {

@@ -5,7 +5,7 @@ Nothing here is taken from the bake's own outcome: what a bake says of itself pr
 
 from dataclasses import dataclass, field
 
-from .history import transitions
+from .history import parsed, transitions
 from .watch import child_histories, history
 from .world import MACHINE, OWNER, RECEIVER_ALIAS, RECEIVERS, REGION, VOLUMES
 
@@ -53,7 +53,8 @@ def read_back(local, accounts, execution, world):
     """Asks every account what it has now."""
     bake, sfn = execution.rsplit(":", 1)[1], accounts.client("stepfunctions")
     ended = sfn.describe_execution(executionArn=execution)
-    found = Findings(ended["status"], ": ".join(filter(None, (ended.get("error"), ended.get("cause")))))
+    reason = parsed(ended.get("cause")).get("Reason") or ended.get("cause")
+    found = Findings(ended["status"], ": ".join(filter(None, (ended.get("error"), reason))))
     found.aws_seconds = (ended.get("stopDate", ended["startDate"]) - ended["startDate"]).total_seconds()
     histories = [history(sfn, execution), *child_histories(sfn, execution)]
     found.transitions = sum(map(transitions, histories))

@@ -6,7 +6,7 @@ import sys
 import termios
 from contextlib import suppress
 
-from .history import WAITING
+from .history import DONE, FAILED
 from .view import ASCII, SPINNER, cut, draw, paint
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -53,49 +53,49 @@ class Display:
 
 
 class Plain(Display):
-    """One line an event, none twice, no control characters."""
+    """One line an event, none twice, in the order in which it happened, no control characters."""
 
     def __init__(self, out):
         super().__init__(out)
-        self._told = set()
+        self._told, self._untold = set(), {}
 
     def wait(self, text):
-        self._tell(text, f"  {text}")
+        if text not in self._told:
+            self._told.add(text)
+            self.note(f"  {text}")
 
     def show(self, view):
-        for event, line in events(view):
-            self._tell(event, line)
+        for at, event, line in events(view):
+            if event not in self._told:
+                self._untold.setdefault(event, (at, line))
+        for event, (at, line) in sorted(self._untold.items(), key=lambda item: item[1][0]):
+            if at <= view.known_until:
+                del self._untold[event]
+                self._told.add(event)
+                self.note(line)
 
     def done(self, view):
         self.show(view)
         self.note("")
 
-    def _tell(self, event, line):
-        if event not in self._told:
-            self._told.add(event)
-            self.note(line)
-
 
 def events(view):
-    """What a view tells, as (identity, line), in the order in which it happened."""
-    found = []
+    """What a view tells, as (AWS seconds, identity, line)."""
 
-    def add(at, name, what):
-        at = view.aws_seconds if at is None else at
-        found.append((at, (name, what), f"  {stamp(at)}  {name:<16}  {what}".rstrip()))
+    def event(at, name, what):
+        return at, (name, what), f"  {stamp(at)}  {name:<16}  {what}"
 
     for row in view.rows:
-        for part in row.parts:
-            if part.mark != WAITING:
-                add(part.at, row.name, f"{part.name} {part.mark}")
-        if not row.parts and row.mark != WAITING:
-            add(row.at, row.name, row.mark)
-        if row.progress:
-            # A look that comes late may have missed some quarters; the last one reached tells enough.
-            quarter = int(row.progress.share * 4) * 25
-            if quarter:
-                add(None, row.name, f"{quarter}% of {row.progress.all} GiB")
-    return [(event, line) for _, event, line in sorted(found, key=lambda item: item[0])]
+        for part in row.parts or (row,):
+            what = f"{part.name} " if row.parts else ""
+            if part.began is not None:
+                yield event(part.began, row.name, f"{what}started")
+            if part.mark in (DONE, FAILED) and part.ended is not None:
+                yield event(part.ended, row.name, f"{what}{part.mark}")
+        # A look that comes late may have missed some quarters; the last one reached tells enough.
+        quarter = int(row.progress.share * 4) * 25 if row.progress else 0
+        if quarter:
+            yield event(row.progress.at, row.name, f"{quarter}% of {row.progress.all} GiB")
 
 
 def stamp(seconds):
@@ -126,7 +126,7 @@ class Live(Display):
         """What is typed meanwhile would break the frame."""
         with suppress(termios.error, OSError, ValueError):
             if on and self._typing:
-                termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._typing)
+                termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._typing)
             elif not on:
                 self._typing = termios.tcgetattr(sys.stdin)
                 quiet = termios.tcgetattr(sys.stdin)

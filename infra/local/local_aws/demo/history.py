@@ -5,16 +5,14 @@ from dataclasses import dataclass
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
-_FAILURES = ("TaskFailed", "TaskTimedOut", "TaskSubmitFailed", "TaskStartFailed", "MapRunFailed", "MapStateFailed")
-
 
 @dataclass(frozen=True)
 class Step:
-    """How far a state is, and when (in AWS seconds since the epoch) it got there."""
+    """How far a state is, and when it began and ended, in AWS seconds since the epoch."""
 
     mark: str = WAITING
-    at: float | None = None
-    output: dict | None = None
+    began: float | None = None
+    ended: float | None = None
 
 
 class Steps(dict):
@@ -32,14 +30,34 @@ def steps(events):
         if kind.endswith("StateEntered"):
             found[event["stateEnteredEventDetails"]["name"]] = Step(RUNNING, at)
         elif kind.endswith("StateExited"):
-            details, before = event["stateExitedEventDetails"], by_id.get(event.get("previousEventId"), {})
+            name, before = event["stateExitedEventDetails"]["name"], by_id.get(event.get("previousEventId"), {})
             # A state whose error is caught is exited, too: what came before tells it apart.
-            mark = FAILED if before.get("type") in _FAILURES else DONE
-            found[details["name"]] = Step(mark, at, _json(details.get("output")))
+            failed = before.get("type", "").endswith(("Failed", "TimedOut"))
+            found[name] = Step(FAILED if failed else DONE, found[name].began, at)
         elif kind in ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"):
             for name, step in found.items():
-                found[name] = Step(FAILED, at) if step.mark == RUNNING else step
+                found[name] = Step(FAILED, step.began, at) if step.mark == RUNNING else step
     return found
+
+
+def image_step(found):
+    """The making of the golden image: from its request until it is delivered."""
+    asked, looked, delivering = found["RebootAndCreate"], found["LookAtImage"], found["DeliverToRegions"]
+    if asked.mark != DONE:
+        return Step()
+    if delivering.mark != WAITING:
+        return Step(DONE, asked.ended, delivering.began)
+    return Step(looked.mark if looked.mark == FAILED else RUNNING, asked.ended, looked.ended)
+
+
+def copy_step(found):
+    """The making of a receiver's copy: from its request until it is available, or given up."""
+    asked, cancelled, closing = found["CopyImage"], found["CancelCopy"], found["RevokeKey"]
+    if asked.mark != DONE:
+        return asked
+    if cancelled.mark != WAITING and cancelled.began >= asked.ended:
+        return Step(FAILED, asked.began, cancelled.began)
+    return Step(RUNNING if closing.mark == WAITING else DONE, asked.began, closing.began)
 
 
 def transitions(events):
@@ -49,14 +67,18 @@ def transitions(events):
 
 def receiver(events):
     """The account that a child execution delivers to, or None."""
-    started = (event.get("executionStartedEventDetails", {}).get("input") for event in events)
-    given = _json(next(filter(None, started), None)) or {}
-    return given.get("Delivery", {}).get("AccountId")
+    for event in events:
+        for details in (event.get("executionStartedEventDetails"), event.get("stateEnteredEventDetails")):
+            account = parsed((details or {}).get("input")).get("Delivery", {}).get("AccountId")
+            if account:
+                return account
+    return None
 
 
-def _json(text):
+def parsed(text):
+    """The object that a text holds as JSON; empty if it holds none."""
     try:
         value = json.loads(text) if text else None
     except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+        return {}
+    return value if isinstance(value, dict) else {}

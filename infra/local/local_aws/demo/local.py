@@ -2,8 +2,8 @@
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +12,9 @@ from pathlib import Path
 
 START_SECONDS = 180
 END_SECONDS = 15
+
+# The one line that `serve` says when the stack is deployed.
+_READY = re.compile(r"^local AWS ready: (http://\S+)", re.MULTILINE)
 
 
 class NotStarted(Exception):
@@ -23,18 +26,20 @@ class LocalAws:
 
     def __init__(self, functions, folder):
         self.folder, self.log = Path(folder), Path(folder) / "local-aws.log"
-        self.port = _free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self._command = [sys.executable, "-m", "local_aws", "serve", "--functions", str(functions)]
-        self._command += ["--dir", str(self.folder / "aws"), "--port", str(self.port)]
-        self._process = None
+        self.endpoint, self._process = None, None
+        self._command = [sys.executable, "-m", "local_aws", "serve", "--functions", functions, "--dir", self.folder]
 
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             # Its own session: Ctrl-C reaches the demo only, which then ends the local AWS in good order.
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self._command,
+                env=os.environ | {"LOCAL_AWS_PORT": "0"},  # any free port: it says which
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         return self
 
@@ -61,11 +66,11 @@ class LocalAws:
             time.sleep(0.1)
 
     def _is_healthy(self):
-        try:
-            self.get("/local-aws/health")
-            return True
-        except (OSError, ValueError):
+        said = _READY.search(self.log.read_text(errors="replace"))
+        if said is None:
             return False
+        self.endpoint = said.group(1)
+        return bool(self.get("/local-aws/health"))
 
     def get(self, path):
         """What the local AWS tells about itself."""
@@ -75,9 +80,3 @@ class LocalAws:
     def _end_of_log(self):
         lines = self.log.read_text(errors="replace").splitlines()[-15:]
         return f" {self.log} ends with:\n" + "\n".join(f"  {line}" for line in lines) if lines else ""
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

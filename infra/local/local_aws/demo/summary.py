@@ -1,8 +1,10 @@
 """The summary of the demo: what each account has now, what is left behind, and what the bake took."""
 
+import textwrap
+
 from .history import DONE, FAILED
 from .view import duration
-from .world import OWNER_ALIAS, RECEIVERS, VOLUMES
+from .world import OWNER_ALIAS, RECEIVERS
 
 LABEL_WIDTH = 14
 COLUMN_WIDTH = 23
@@ -68,17 +70,19 @@ def _owner(found):
 
 def _cost(found, real_seconds):
     times = f"{duration(found.aws_seconds)} of AWS time, {duration(real_seconds)} here"
-    work = f"{found.calls} API calls, {found.transitions} state transitions, {sum(VOLUMES)} GiB imaged"
+    work = f"{found.calls} API calls, {found.transitions} state transitions"
     return [_labelled("It took", times), _labelled("", work)]
 
 
 def _verdict(wrong):
     if not wrong:
         return [[("  ✓ ", DONE), ("Everything is as it should be.", "bold")]]
-    return [
-        [("  ✗ ", FAILED), ("Not everything is as it should be:", "bold")],
-        *([(f"    {line}", "")] for line in wrong),
-    ]
+    lines = (
+        line
+        for sentence in wrong
+        for line in textwrap.wrap(sentence, 78, initial_indent="    - ", subsequent_indent="      ")
+    )
+    return [[("  ✗ ", FAILED), ("Not everything is as it should be:", "bold")], *([(line, "")] for line in lines)]
 
 
 def _labelled(label, text, style=""):

@@ -1,5 +1,6 @@
 """What a bake looks like at one moment, and how that is drawn. Nothing here asks AWS or touches the terminal."""
 
+import math
 from dataclasses import dataclass
 
 from .history import DONE, FAILED, RUNNING, WAITING
@@ -21,6 +22,7 @@ class Progress:
 
     done: float  # GiB
     all: int  # GiB
+    at: float = 0.0  # AWS seconds since the bake began
 
     @property
     def share(self):
@@ -34,7 +36,8 @@ class Row:
     name: str
     mark: str = WAITING
     note: str = ""
-    at: float | None = None  # AWS seconds since the bake began
+    began: float | None = None  # AWS seconds since the bake began
+    ended: float | None = None
     progress: Progress | None = None
     parts: tuple["Row", ...] = ()
 
@@ -46,15 +49,16 @@ class View:
     open_to: tuple[str, ...] = ()  # accounts that hold a grant on the owner's key
     aws_seconds: float = 0.0
     real_seconds: float = 0.0
+    known_until: float = math.inf  # AWS seconds since the bake began: nothing unknown has happened before
 
 
-def progress(snapshots, expected):
+def progress(snapshots, expected, at=0.0):
     """What the snapshots have, weighted by their bytes: a large one counts for more than a small one.
 
     `expected` is the GiB that will be there when all snapshots are; until then the missing ones have nothing.
     """
     done = sum(s["VolumeSize"] * _percent(s) / 100 for s in snapshots)
-    return Progress(done, max(expected, sum(s["VolumeSize"] for s in snapshots)))
+    return Progress(done, max(expected, sum(s["VolumeSize"] for s in snapshots)), at)
 
 
 def _percent(snapshot):

@@ -1,11 +1,9 @@
 """Watches a bake: asks Step Functions, EC2 and KMS a few questions a second, and tells what is known as a view."""
 
+import math
 import time
-from contextlib import suppress
 
-from botocore.exceptions import ClientError
-
-from .history import DONE, FAILED, RUNNING, WAITING, Steps, receiver, steps
+from .history import FAILED, RUNNING, WAITING, Steps, copy_step, image_step, receiver, steps
 from .view import Row, View, progress
 from .world import OWNER, RECEIVERS, VOLUMES
 
@@ -30,8 +28,10 @@ class Watch:
         self.local, self.accounts, self.execution, self.world = local, accounts, execution, world
         self.bake = execution.rsplit(":", 1)[1]
         self.status, self.begin, self.steps, self.children = "RUNNING", None, Steps(), {}
-        self.snapshots, self.open_to, self._real = {}, (), time.monotonic()
-        self._aws, self._speed, self._read = 0.0, 0.0, self._real
+        self.open_to, self._real = (), time.monotonic()
+        self.progress = dict.fromkeys((OWNER, *RECEIVERS), progress((), sum(VOLUMES)))
+        # AWS seconds since the bake began: now, when this round of questions began, when the one before it began.
+        self._aws, self._round_began, self._known = 0.0, 0.0, 0.0
         self._questions = iter(())
 
     @property
@@ -51,41 +51,41 @@ class Watch:
             time.sleep(SECONDS_BETWEEN_FRAMES)
         for question in self._round():  # the end, from every side
             question()
+        self._known = math.inf
         show(self.view())
 
     def look(self):
         """Asks one question, and the time."""
         question = next(self._questions, None)
         if question is None:
+            self._known, self._round_began = self._round_began, self._aws
             self._questions = iter(self._round())
             question = next(self._questions)
         question()
-        clock = self.local.get("/local-aws/clock")
-        self._aws, self._speed, self._read = clock["now"], clock["speed"], time.monotonic()
+        if not self.over:
+            self._aws = self.local.get("/local-aws/clock")["now"] - self.begin
 
     def _round(self):
         """The questions that can have a new answer at this point of the bake."""
         yield self._ask_execution
-        if self._step("RebootAndCreate").mark == WAITING:
+        if self.steps["RebootAndCreate"].mark == WAITING:
             return
-        if self._step("DeliverToRegions").mark == WAITING or self.over:
+        if self.progress[OWNER].share < 1:
             yield lambda: self._ask_snapshots(OWNER)
-        if self._step("DeliverToReceivers").mark == WAITING:
+        if self.steps["DeliverToReceivers"].mark == WAITING:
             return
         for account in RECEIVERS:
             yield lambda account=account: self._ask_snapshots(account)
         yield self._ask_children
         yield self._ask_grants
 
-    def _step(self, name):
-        return self.steps[name]
-
     def _ask_execution(self):
         sfn = self.accounts.client("stepfunctions")
-        self.steps = steps(history(sfn, self.execution))
         answer = sfn.describe_execution(executionArn=self.execution)
-        self.begin = answer["startDate"].timestamp()
-        self.status = answer["status"]
+        self.begin, self.status = answer["startDate"].timestamp(), answer["status"]
+        if "stopDate" in answer:
+            self._aws = answer["stopDate"].timestamp() - self.begin
+        self.steps = steps(history(sfn, self.execution))
 
     def _ask_children(self):
         for events in child_histories(self.accounts.client("stepfunctions"), self.execution):
@@ -95,9 +95,10 @@ class Watch:
 
     def _ask_snapshots(self, account):
         tag = ("bake-id", self.bake) if account == OWNER else ("delivery", f"{self.bake}/{account}/*")
-        self.snapshots[account] = self.accounts.client("ec2", account).describe_snapshots(
+        snapshots = self.accounts.client("ec2", account).describe_snapshots(
             OwnerIds=[account], Filters=[{"Name": f"tag:ami-bakery:{tag[0]}", "Values": [tag[1]]}]
         )["Snapshots"]
+        self.progress[account] = progress(snapshots, sum(VOLUMES), self._aws)
 
     def _ask_grants(self):
         grants = self.accounts.client("kms").list_grants(KeyId=self.world.owner_key)["Grants"]
@@ -110,46 +111,29 @@ class Watch:
         rows = [
             self._row("Plan", "Plan", PLAN_NOTE),
             self._row("RebootAndCreate", "RebootAndCreate", CREATE_NOTE),
-            self._golden_image(),
+            self._timed("golden image", image_step(self.steps), progress=self.progress[OWNER]),
             self._row("Share", "ShareImage", SHARE_NOTE),
             *map(self._receiver, RECEIVERS),
             self._row("StopSharing", "StopSharing", STOP_NOTE),
             self._row("Report", "Report", REPORT_NOTE),
         ]
-        now = time.monotonic()
-        aws = self._aws + (now - self._read) * self._speed
-        passed = max(0.0, aws - self.begin) if self.begin and self._aws else 0.0
-        return View(self.bake, tuple(rows), self.open_to, passed, now - self._real)
+        return View(self.bake, tuple(rows), self.open_to, self._aws, time.monotonic() - self._real, self._known)
 
     def _row(self, name, state, note):
-        step = self._step(state)
-        return Row(name, step.mark, "" if step.mark == WAITING else note, self._since(step))
-
-    def _since(self, step):
-        return step.at - self.begin if step.at and self.begin else None
-
-    def _progress(self, account):
-        return progress(self.snapshots.get(account, ()), sum(VOLUMES))
-
-    def _golden_image(self):
-        requested, delivering = self._step("RebootAndCreate"), self._step("DeliverToRegions")
-        mark, step = {DONE: (RUNNING, requested)}.get(requested.mark, (WAITING, None))
-        if delivering.mark != WAITING:
-            mark, step = DONE, delivering
-        elif self._step("LookAtImage").mark == FAILED:
-            mark, step = FAILED, self._step("LookAtImage")
-        return Row("golden image", mark, "", self._since(step) if step else None, self._progress(OWNER))
+        step = self.steps[state]
+        return self._timed(name, step, "" if step.mark == WAITING else note)
 
     def _receiver(self, account):
         child = self.children.get(account, Steps())
-        copying, looked, closing = child["CopyImage"], child["LookAtCopy"], child["RevokeKey"]
-        if copying.mark == DONE and closing.mark == WAITING:
-            copying = looked if looked.mark == FAILED else type(copying)(RUNNING, copying.at)
-        parts = [("GrantKey", child["GrantKey"]), ("CopyImage", copying), ("RevokeKey", closing)]
-        rows = tuple(Row(name, step.mark, at=self._since(step)) for name, step in parts)
-        marks = {row.mark for row in rows}
+        steps = {"GrantKey": child["GrantKey"], "CopyImage": copy_step(child), "RevokeKey": child["RevokeKey"]}
+        parts = tuple(self._timed(name, step) for name, step in steps.items())
+        marks = {part.mark for part in parts}
         mark = FAILED if FAILED in marks else marks.pop() if len(marks) == 1 else RUNNING
-        return Row(account, mark, "", None, self._progress(account), rows)
+        return Row(account, mark, progress=self.progress[account], parts=parts)
+
+    def _timed(self, name, step, note="", **others):
+        began, ended = (None if at is None else at - self.begin for at in (step.began, step.ended))
+        return Row(name, step.mark, note, began, ended, **others)
 
 
 def history(sfn, execution):
@@ -161,6 +145,5 @@ def history(sfn, execution):
 def child_histories(sfn, execution):
     """The histories of the executions that the Distributed Map has started."""
     for run in sfn.list_map_runs(executionArn=execution)["mapRuns"]:
-        with suppress(ClientError):  # a Map Run that is only beginning may not be known by its ARN yet
-            for child in sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"]:
-                yield history(sfn, child["executionArn"])
+        for child in sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"]:
+            yield history(sfn, child["executionArn"])

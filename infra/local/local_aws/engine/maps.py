@@ -1,5 +1,6 @@
 """Distributed Maps: each item is an execution of its own, that sees nothing of its parent but its input."""
 
+import json
 import threading
 import uuid
 
@@ -36,11 +37,11 @@ def _no_more_than_items(launch_worker):
 class ChildExecution:
     """The execution of one item, as DescribeExecution and its history show it."""
 
-    def __init__(self, map_run, parent, input_value):
+    def __init__(self, map_run, input_value):
         self.name = str(uuid.uuid4())
         # arn:…:stateMachine:<machine>/<label> becomes arn:…:execution:<machine>/<label>:<name>
         self.execution_arn = map_run.map_state_machine_arn.replace(":stateMachine:", ":execution:") + f":{self.name}"
-        self.map_run_arn, self.parent_arn = map_run.map_run_arn, parent
+        self.map_run_arn = map_run.map_run_arn
         self.state_machine_arn = map_run.map_state_machine_arn
         self.start_date, self.stop_date = ClockDatetime.now(), None
         self.input, self.status = input_value, "RUNNING"
@@ -74,15 +75,11 @@ def _as_child_execution(eval_job):
 
     https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
     """
-    from moto.stepfunctions.parser.api import HistoryEventType
+    from moto.stepfunctions.parser.api import ExecutionStartedEventDetails, HistoryEventType
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
     from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext, EventManager
     from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
     from moto.stepfunctions.parser.asl.eval.variable_store import VariableStore
-
-    def eval_input_then_enter(self, env, parent, item_env_eval):
-        item_env_eval(env_frame=env)
-        value = env.stack[-1] if env.stack else env.states.get_input()
-        return ChildExecution(self._map_run_record, parent, value)
 
     def run(self, env, job):
         eval_input = type(self)._eval_input
@@ -90,18 +87,22 @@ def _as_child_execution(eval_job):
 
         def enter(env_frame):
             # The item selector still sees the parent; what follows does not.
-            child = eval_input_then_enter(self, env_frame, _parent_arn(env_frame), lambda env_frame: eval_input(self, env_frame))
+            eval_input(self, env_frame)
+            execution = dict(env_frame.states.context_object.context_object_data["Execution"])
+            child = ChildExecution(self._map_run_record, env_frame.states.get_input())
             record["child"] = child
             children.add(child)
             env_frame.variable_store = VariableStore()
             env_frame.event_manager = child.event_manager = EventManager()
             env_frame.event_history_context = EventHistoryContext.of_program_start()
-            execution = dict(env_frame.states.context_object.context_object_data["Execution"])
             execution.update(Id=child.execution_arn, Name=child.name, Input=child.input)
             env_frame.states.context_object.context_object_data["Execution"] = execution
             env_frame.event_manager.add_event(
                 context=env_frame.event_history_context,
                 event_type=HistoryEventType.ExecutionStarted,
+                event_details=EventDetails(
+                    executionStartedEventDetails=ExecutionStartedEventDetails(input=json.dumps(child.input))
+                ),
                 update_source_event_id=False,
             )
 
@@ -124,6 +125,3 @@ def _as_child_execution(eval_job):
 
     return run
 
-
-def _parent_arn(env):
-    return env.states.context_object.context_object_data["Execution"]["Id"]

@@ -18,19 +18,20 @@ from . import (
     creating,
     grant_calls,
     grant_lists,
+    image_attributes,
     instances,
     key_use,
     keys,
     launching,
     lifecycle,
     lineage,
+    managed_keys,
     multi_region,
     public_access,
     rates,
     recycle_bin,
     registering,
     retiring,
-    sharing,
     snapshots,
     visibility,
     volume_permission,
@@ -47,9 +48,7 @@ EC2_CALLS = [
     instances.reboot_instances,
     visibility.describe_images,
     visibility.describe_snapshots,
-    sharing.modify_image_attribute,
-    sharing.reset_image_attribute,
-    sharing.describe_image_attribute,
+    *image_attributes.CALLS,
     volume_permission.modify_snapshot_attribute,
     volume_permission.reset_snapshot_attribute,
     volume_permission.describe_snapshot_attribute,
@@ -84,7 +83,7 @@ def install():
     if _installed:
         return
     _installed = True
-    for module in (snapshots, registering, volumes, instances, launching, keys, multi_region, controls):
+    for module in (snapshots, registering, volumes, instances, launching, managed_keys, multi_region, controls):
         module.install()
     _give_memory()
     guard("ec2", EC2Response, EC2_CALLS)

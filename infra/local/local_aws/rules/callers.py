@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from moto.iam.models import iam_backends
-from moto.sts.models import sts_backends
+
+from local_aws.accounts import sessions
 
 from . import policies
 from .switches import switch
@@ -49,7 +50,7 @@ def caller_of(response):
     iam = iam_backends[account]["aws"]
     role_arn = getattr(iam.access_keys.get(key_id), "role_arn", None)
     if role_arn:
-        session = sts_backends[account]["aws"].get_assumed_role_from_access_key(key_id)
+        session = sessions.of(key_id)
         return Caller(account, session.arn if session else role_arn, role_arn, _role_statements(iam, role_arn))
     user = iam.get_user_from_access_key_id(key_id)
     if user:

@@ -31,9 +31,6 @@ class CopiedImage(Image):
     def _fail(self, why, moment):
         self.fail(copy_keys.failure_code(), FAILED.format(why), moment)
 
-    def settle(self, at):
-        self.work.settle(at)
-
     def give_up(self):
         self.work.stop()
 
@@ -78,7 +75,7 @@ def copy_image(response):
         image.add_tags(tags.copied(source, backend.account_id))
     image.add_tags(tags.specified(ask("TagSpecifications"), "image"))
     copy_checks.remember_token(backend, ask("ClientToken"), parameters, image.id)
-    watch(image)
+    watch(image.work)
     return ActionResult({"ImageId": image.id})
 
 

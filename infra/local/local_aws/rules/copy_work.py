@@ -15,24 +15,22 @@ class CopyWork:
 
     def __init__(self, uses, caller, failed):
         self.uses, self.caller, self.failed = uses, caller, failed
-        self.start, self.seen, self.grants, self.settled = now() + COPY_CHECK_SECONDS, -1, [], False
+        self.start = self.due = now() + COPY_CHECK_SECONDS
+        self.grants, self.settled = [], False
 
     def settle(self, at):
         """Tries the keys at every moment that was due by now, as they were then."""
-        for moment in self._moments():
-            if moment > at or self.settled:
-                return
-            if moment > self.seen:
-                self._try(moment)
-                self.seen = moment
-        self.stop()
-
-    def _moments(self):
-        return sorted({self.start, *_ends(self.uses)})
+        while not self.settled and self.due <= at:
+            self._try(self.due)
+            later = [moment for moment in _ends(self.uses) if moment > self.due]
+            if not later:
+                self.stop()
+            self.due = min(later, default=self.due)
 
     def _try(self, moment):
         running = [use for use in self.uses if use.snapshot.span.end >= moment]
-        why = next(filter(None, (inaccessible(use, self.caller, moment) for use in running)), None)
+        reasons = (inaccessible(use, self.caller, moment) for use in running)
+        why = next(filter(None, reasons), None) if moment == self.start or _tried_again() else None
         if why:
             self.failed(why, moment)
             for use in running:
@@ -50,10 +48,14 @@ class CopyWork:
         self.grants = []
 
 
-@rule("copy-key-until-the-end", pages.COPYING_SNAPSHOTS, without=[])
 def _ends(uses):
-    """A key that is revoked or disabled while a copy runs makes the copy fail. (Not documented.)"""
     return [use.snapshot.span.end for use in uses]
+
+
+@rule("copy-key-until-the-end", pages.COPYING_SNAPSHOTS, without=False)
+def _tried_again():
+    """A key that is revoked or disabled while a copy runs makes the copy fail. (Not documented.)"""
+    return True
 
 
 @rule("ebs-makes-child-grants", pages.EBS_AND_KMS, without=[])

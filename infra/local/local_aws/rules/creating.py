@@ -32,6 +32,13 @@ class CreatedImage(Image):
         self.source_image, self.source_region = instance.image_id, self.ec2_backend.region_name
         self.watermarks = inherited(instance.watermarks)
 
+    # Whatever happens to the instance counts at once.
+    due = 0
+
+    @property
+    def settled(self):
+        return self.state != "pending" or self.id not in self.ec2_backend.amis
+
     def settle(self, at):
         if self.failure is None:
             _interrupted(self, at)

@@ -2,11 +2,15 @@
 
 import functools
 
+from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
-from . import rates, world
+from . import permission, rates, world
 from .timing import now
+
+# Errors of EC2 that are not answered with 400.
+STATUS = {"RequestLimitExceeded": 503, "DryRunOperation": 412, "UnauthorizedOperation": 403}
 
 
 def guard(service, response_class, calls=()):
@@ -17,7 +21,7 @@ def guard(service, response_class, calls=()):
     for operation in get_service_model(service).operation_names:
         name = camelcase_to_underscores(operation)
         if hasattr(response_class, name):
-            setattr(response_class, name, _guarded(operation, getattr(response_class, name)))
+            setattr(response_class, name, _guarded(service, operation, getattr(response_class, name)))
 
 
 def _method(function):
@@ -28,17 +32,23 @@ def _method(function):
     return method
 
 
-def _guarded(operation, method):
+def _guarded(service, operation, method):
     @functools.wraps(method)
     def guarded(self):
         with world.lock:
-            rates.take(operation, self)
-            world.settle(now())
-            answer = method(self)
+            try:
+                rates.take(operation, self)
+                if service == "ec2":
+                    permission.check(operation, self)
+                world.settle(now())
+                answer = method(self)
+            except ServiceException as error:
+                answer = ActionResult(error)
             if not isinstance(answer, ActionResult):
                 return answer
             # moto reads what it answers while it writes it; nobody may change that meanwhile.
             status, headers, body = self.serialized(answer)
+            status = STATUS.get(getattr(answer.result, "code", None), status)
             return status, {**headers, "status": status}, body
 
     return guarded

@@ -69,9 +69,6 @@ class Image(amis.Ami):
         self.deprecated_at, self.protection, self.unprotected_at = None, None, None
         self.last_launched_at, self.watermarks, self.work = None, [], None
 
-    def settle(self, at):
-        """Takes notice of what has happened by now. A copy has more to see to."""
-
     def give_up(self):
         """What is still at work for the image is stopped. A copy has more to see to."""
 
@@ -84,11 +81,6 @@ class Image(amis.Ami):
     @property
     def available_at(self):
         return max((snapshot.span.end + IMAGE_FINISH_SECONDS for snapshot in self.snapshots), default=self.made_at)
-
-    @property
-    def settled(self):
-        """Whether time will bring nothing new."""
-        return self.state != "pending" or self.id not in self.ec2_backend.amis
 
     def fail(self, code, message, at):
         self.failure, self.failed_at = {"Code": code, "Message": message}, at

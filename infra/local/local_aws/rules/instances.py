@@ -9,7 +9,7 @@ from .images import NATURE
 from .registry import rule
 from .timing import REBOOT_QUEUE_SECONDS, STATUS_CHECK_SECONDS, now
 
-_init, _start, _terminate = Instance.__init__, Instance.start, Instance.terminate
+_init, _start, _reboot, _terminate = Instance.__init__, Instance.start, Instance.reboot, Instance.terminate
 
 
 def _made(instance, *arguments, **named):
@@ -34,6 +34,7 @@ def terminate(instance):
 
 def reboot(instance):
     at = _reboot_time()
+    _reboot(instance)
     boot(instance, at)
     instance.interruptions.append(at)
 
@@ -88,16 +89,15 @@ def reboot_instances(response):
     ids = response._get_param("InstanceIds", [])
     instances = [find_instance(response.ec2_backend, instance_id) for instance_id in ids]
     response.error_on_dryrun()
-    for instance in instances:
-        if _can_reboot(instance):
-            instance.reboot()
+    for instance in _rebootable(instances):
+        instance.reboot()
     return EmptyResult()
 
 
-@rule("reboot-ignores-terminated", pages.ec2("RebootInstances"), without=True)
-def _can_reboot(instance):
+@rule("reboot-ignores-terminated", pages.ec2("RebootInstances"), without=lambda instances: instances)
+def _rebootable(instances):
     """RebootInstances ignores terminated instances."""
-    return instance.state == "running"
+    return [instance for instance in instances if instance.state == "running"]
 
 
 def install():

@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
 """
 
+from moto.kms.models import kms_backends
+
 from . import pages, policies
 from .registry import rule
 from .switches import switch
@@ -18,7 +20,7 @@ def may(key, caller, operation, at=None, encryption_context=None, tokens=(), **c
     """
     at = now() if at is None else at
     keys = {f"kms:{name.lower()}": value for name, value in context.items() if value is not None}
-    keys |= caller.context()
+    keys |= caller.context() | _about(key)
     for name, value in (encryption_context or {}).items():
         keys[f"kms:encryptioncontext:{name.lower()}"] = value
     action = f"kms:{operation}"
@@ -34,6 +36,13 @@ def may(key, caller, operation, at=None, encryption_context=None, tokens=(), **c
     elif _foreign_policy(direct, account, identity):
         return POLICY
     return _granted(key, caller, operation, at, encryption_context or {}, tokens, identity)
+
+
+def _about(key):
+    """The condition keys that tell about a key."""
+    tags = kms_backends[key.account_id][key.region].tagger.get_tag_dict_for_resource(key.id)
+    tags = {f"aws:resourcetag/{name.lower()}": value for name, value in tags.items()}
+    return {**tags, "kms:resourcealiases": list(key.aliases), "aws:resourceaccount": key.account_id}
 
 
 @rule("foreign-key-needs-both-policies", pages.FOREIGN_ACCOUNTS, without=lambda *_: True)

@@ -4,7 +4,6 @@ import json
 import re
 
 from moto.core.utils import unix_time
-from moto.kms.models import Key, KmsBackend
 
 from . import pages
 from .callers import caller_of
@@ -114,8 +113,9 @@ def schedule_key_deletion(response):
     (key, _), days = key_for(response, "ScheduleKeyDeletion"), response._get_param("PendingWindowInDays", 30)
     _not_pending_deletion(key)
     _deletion_window(days)
-    key.enabled, key.key_state, key.deletion_date = False, "PendingDeletion", moment(now() + days * 86400)
-    date = unix_time(key.deletion_date.replace(tzinfo=None))
+    # moto wants the date without a time zone.
+    key.deletion_date = moment(now() + days * 86400).replace(tzinfo=None)
+    key.enabled, key.key_state, date = False, "PendingDeletion", unix_time(key.deletion_date)
     return json.dumps({"KeyId": key.arn, "DeletionDate": date, "KeyState": key.key_state, "PendingWindowInDays": days})
 
 
@@ -146,38 +146,6 @@ def put_key_policy(response):
     return json.dumps(None)
 
 
-_make_default_key = KmsBackend._generate_default_keys
-
-
-def _generate_default_keys(backend, alias_name):
-    """The key behind an `aws/…` alias is managed by AWS. Its policy lets the service in for everybody of the account,
-    and nobody else."""
-    key_id = _make_default_key(backend, alias_name)
-    if key_id:
-        key, service = backend.keys[key_id], alias_name.removeprefix("alias/aws/").replace("ebs", "ec2")
-        key.key_manager = "AWS"
-        key.policy = json.dumps({"Statement": [_through_service(key, service), _look_only(key)]})
-    return key_id
-
-
-def _through_service(key, service):
-    condition = {"kms:CallerAccount": key.account_id, "kms:ViaService": f"{service}.{key.region}.amazonaws.com"}
-    actions = ["Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", "CreateGrant", "DescribeKey"]
-    return {
-        "Effect": "Allow",
-        "Principal": {"AWS": "*"},
-        "Action": [f"kms:{action}" for action in actions],
-        "Resource": "*",
-        "Condition": {"StringEquals": condition},
-    }
-
-
-def _look_only(key):
-    actions = ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"]
-    root = f"arn:aws:iam::{key.account_id}:root"
-    return {"Effect": "Allow", "Principal": {"AWS": root}, "Action": actions, "Resource": "*"}
-
-
 CALLS = [
     describe_key,
     enable_key,
@@ -187,8 +155,3 @@ CALLS = [
     get_key_policy,
     put_key_policy,
 ]
-
-
-def install():
-    KmsBackend._generate_default_keys = _generate_default_keys
-    Key.past_grants = ()

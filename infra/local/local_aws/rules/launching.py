@@ -23,12 +23,10 @@ class FailedLaunch:
     """An instance that EC2 takes in and gives up a little later."""
 
     def __init__(self, instance):
-        self.instance, self.at, self.settled = instance, now() + LAUNCH_FAILURE_SECONDS, False
+        self.instance, self.due, self.settled = instance, now() + LAUNCH_FAILURE_SECONDS, False
         instance._state = InstanceState("pending", 0)
 
     def settle(self, at):
-        if at < self.at:
-            return
         self.settled = True
         if self.instance.state != "terminated":
             self.instance.terminate()

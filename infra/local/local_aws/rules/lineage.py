@@ -43,7 +43,7 @@ def detach_image_watermark(response):
     return EmptyResult()
 
 
-@rule("watermark-inherited", pages.ec2("AttachImageWatermark"), without=[])
+@rule("watermark-inherited", pages.ec2("AttachImageWatermark"), without=lambda marks: [])
 def inherited(marks):
     """Images made from a watermarked image, by CreateImage or CopyImage, carry its watermarks."""
     return list(marks)

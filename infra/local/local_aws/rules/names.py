@@ -7,6 +7,10 @@ from .errors import ec2, missing
 from .registry import rule
 from .switches import switch
 
+MALFORMED = (
+    "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' "
+    "and '_'"
+)
 FORM = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]+")
 
 
@@ -23,22 +27,14 @@ def check(backend, name):
 def _length(name):
     """An image's name has 3 to 128 characters."""
     if not 3 <= len(name) <= 128:
-        raise ec2(
-            "InvalidAMIName.Malformed",
-            "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', "
-            "'-', '/' and '_'",
-        )
+        raise ec2("InvalidAMIName.Malformed", MALFORMED)
 
 
 @rule("image-name-characters", pages.ec2("CreateImage"))
 def _characters(name):
     """An image's name consists of letters, digits, spaces and ( ) [ ] . / - ' @ _."""
     if not FORM.fullmatch(name):
-        raise ec2(
-            "InvalidAMIName.Malformed",
-            "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', "
-            "'-', '/' and '_'",
-        )
+        raise ec2("InvalidAMIName.Malformed", MALFORMED)
 
 
 @rule("image-name-unique", pages.EC2_ERRORS)

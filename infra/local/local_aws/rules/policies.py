@@ -4,15 +4,25 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 """
 
 import fnmatch
+import functools
 import json
 from urllib.parse import unquote
+
+
+# Stands for some resource or other, where a call is not about one in particular.
+ANY = "*"
 
 
 def parse(document):
     """The statements of a document that may still be text."""
     if isinstance(document, str):
-        document = json.loads(document if document.lstrip().startswith("{") else unquote(document or "{}"))
+        document = _loads(document)
     return _list((document or {}).get("Statement"))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _loads(text):
+    return json.loads(text if text.lstrip().startswith("{") else unquote(text or "{}"))
 
 
 def decide(statements, action, resource, context, principals=None):
@@ -24,7 +34,7 @@ def decide(statements, action, resource, context, principals=None):
         statement["Effect"]
         for statement in statements
         if _named(statement, "Action", action, ignore_case=True)
-        and _named(statement, "Resource", resource)
+        and (resource == ANY or _named(statement, "Resource", resource))
         and (principals is None or _principal(statement, principals))
         and _conditions(statement.get("Condition", {}), context)
     }

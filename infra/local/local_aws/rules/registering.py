@@ -1,7 +1,9 @@
 """RegisterImage, and the images that Amazon has registered."""
 
 import contextlib
+import json
 import os
+import pathlib
 from types import SimpleNamespace
 
 from moto.core.parse import default_timestamp_parser
@@ -59,14 +61,22 @@ def load_amazon(backend):
     """Amazon's images are public images of Amazon's account. moto gives every account a set of its own."""
     if backend.account_id != AMAZON:
         return
-    known = list(amis.AMIS)
-    for path in () if "MOTO_AMIS_PATH" in os.environ else ("latest_amis", "ecs/optimized_amis"):
-        # Regions that moto knows no such images of have no such file.
-        with contextlib.suppress(FileNotFoundError):
-            known += load_resource(f"ec2/resources/{path}/{backend.region_name}.json")
-    for entry in sorted(known, key=_unusual):
+    for entry in sorted(_known(backend.region_name), key=_unusual):
         image = _amazon_image(backend, entry)
         backend.amis[image.id] = image
+
+
+def _known(region):
+    """What moto knows of Amazon's images, or what its variable names."""
+    path = os.environ.get("MOTO_AMIS_PATH")
+    if path:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    known = load_resource("ec2/resources/amis.json")
+    for path in ("latest_amis", "ecs/optimized_amis"):
+        # Regions that moto knows no such images of have no such file.
+        with contextlib.suppress(FileNotFoundError):
+            known += load_resource(f"ec2/resources/{path}/{region}.json")
+    return known
 
 
 def _unusual(entry):

@@ -28,7 +28,7 @@ def rule(name, page, without=None):
     def register(function):
         where = f"{function.__module__.removeprefix('local_aws.rules.')}.{function.__name__}"
         assert name not in RULES, f"two rules are named {name}"
-        RULES[name] = Rule(name, page, where, (function.__doc__ or "").strip().split("\n")[0])
+        RULES[name] = Rule(name, page, where, " ".join((function.__doc__ or "").split()))
 
         @functools.wraps(function)
         def applied(*arguments, **named):

@@ -54,7 +54,8 @@ def describe_images(response):
     if ids:
         images = [image for image_id in ids for image in _image(response, image_id)]
     else:
-        images = [image for image in _all_images(response.region, account) if _known_everywhere(image)]
+        own = account if owners and set(owners) <= {"self", account} else None
+        images = [image for image in _all_images(response.region, account, own) if _known_everywhere(image)]
     images = [image for image in images if _owned(image, owners, account) and _executable(image, users, account)]
     if not ids:
         images = [image for image in images if _listed(image, ask, account)]
@@ -80,10 +81,10 @@ def _deregistered_is_empty():
     return True
 
 
-def _all_images(region, account):
-    return [
-        image for backend in backends(region) for image in list(backend.amis.values()) if may_launch(image, account)
-    ]
+def _all_images(region, account, owner):
+    """The images that an account may launch; only those of one owner, if named."""
+    owners = [backend for backend in backends(region) if owner in (None, backend.account_id)]
+    return [image for backend in owners for image in list(backend.amis.values()) if may_launch(image, account)]
 
 
 def _owned(image, owners, account):

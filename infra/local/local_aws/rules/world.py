@@ -5,6 +5,10 @@ import threading
 from moto.ec2.models import ec2_backends
 from moto.kms.models import kms_backends
 
+from . import pages
+from .registry import rule
+from .timing import moment, now
+
 # Held while a call of EC2 or KMS is at work: what it reads does not change under it.
 lock = threading.RLock()
 
@@ -43,7 +47,14 @@ def find_key(account, region, key_id):
     backend = kms_backends[account][region]
     if key_id.startswith("alias/"):
         key_id = backend.get_key_id_from_alias(key_id)
-    return backend.keys.get(key_id)
+    key = backend.keys.get(key_id)
+    return None if key is None or _is_deleted(key) else key
+
+
+@rule("key-deleted-after-window", pages.kms("ScheduleKeyDeletion"), without=False)
+def _is_deleted(key):
+    """A key that is scheduled for deletion is gone when its waiting period is over."""
+    return key.key_state == "PendingDeletion" and moment(now()).replace(tzinfo=None) >= key.deletion_date
 
 
 def default_key(backend):
@@ -62,21 +73,21 @@ def grants_everywhere(region):
                 yield from ((key, grant) for grant in list(key.grants.values()))
 
 
-# Images that are still to become available or to fail.
+# What is still to happen: each knows when it is `due` and whether it is `settled`.
 _at_work = []
 
 
-def watch(image):
-    _at_work.append(image)
+def watch(work):
+    _at_work.append(work)
 
 
 def settle(now):
     """Lets everything happen that was due by now. It is called before anything is read or changed, so that what a
     key or a policy was at the time is what counts."""
-    for image in list(_at_work):
-        image.settle(now)
-        if image.settled:
-            _at_work.remove(image)
+    for work in [one for one in _at_work if one.due <= now]:
+        work.settle(now)
+        if work.settled:
+            _at_work.remove(work)
 
 
 def forget():

@@ -1,6 +1,5 @@
-"""`python -m local_aws demo`, or `python -m local_aws.demo`: the first thing to try."""
+"""Runs the demo from its beginning to its exit status."""
 
-import argparse
 import datetime
 import signal
 import sys
@@ -16,18 +15,16 @@ from .watch import Watch
 from .world import OWNER, OWNER_ALIAS, RECEIVERS, VOLUMES, Accounts, forget_environment, make_world, start_bake
 
 
-def add_arguments(parser):
-    parser.add_argument("--functions", default="target/debug", help="the folder of the functions' binaries")
-    parser.add_argument("--dir", default="target/local-aws/demo", help="where the local AWS writes")
-
-
 def run(arguments):
-    """Runs the demo; the exit status says whether everything was as it should be."""
+    """Bakes an image with the functions in `arguments.functions`; what is written goes to `arguments.dir`.
+
+    The exit status is 0 only if everything was as it should be.
+    """
     forget_environment()
     # So that the cursor is back and the local AWS ends when someone ends us, or the terminal goes away.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    with display() as shown, LocalAws(arguments.functions, arguments.dir) as local:
+    with display() as shown, LocalAws(arguments.functions, arguments.dir or "target/local-aws/demo") as local:
         try:
             return _bake(shown, local)
         except NotStarted as why:
@@ -67,13 +64,3 @@ def _bake(shown, local):
     for line in summary(found, wrong, took):
         shown.note(*line)
     return 1 if wrong else 0
-
-
-def main():
-    parser = argparse.ArgumentParser(prog="python -m local_aws.demo", description=__doc__)
-    add_arguments(parser)
-    sys.exit(run(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,279 @@
+//! An owner with an instance `web` on two encrypted volumes, and receivers with a key each. A test changes what it is
+//! about before it asks for a plan.
+
+use ami_bakery_tests::bucket::Bucket;
+use ami_bakery_tests::looks;
+use ami_bakery_tests::mocks::{self, MatchAny, answers, refused};
+use ami_bakery_tests::samples::{INSTANCE, KEYS, RECEIVER_KEY, REVOKE_ROLE, STACK, at, here, receiver_role, run};
+use aws_sdk_ec2::operation::describe_images::{DescribeImagesError, DescribeImagesInput};
+use aws_sdk_ec2::operation::describe_instances::{
+    DescribeInstancesError, DescribeInstancesInput, DescribeInstancesOutput,
+};
+use aws_sdk_ec2::operation::describe_snapshots::DescribeSnapshotsError;
+use aws_sdk_ec2::operation::describe_volumes::{DescribeVolumesError, DescribeVolumesOutput};
+use aws_sdk_ec2::types::{
+    DeviceType, EbsInstanceBlockDevice, Filter, Image, Instance, InstanceBlockDeviceMapping, InstanceState,
+    InstanceStateName, Reservation, Snapshot, Tag, Volume,
+};
+use aws_sdk_kms::operation::create_grant::CreateGrantError;
+use aws_sdk_kms::operation::describe_key::{DescribeKeyError, DescribeKeyOutput};
+use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeySpec, KeyState};
+use aws_sdk_sfn::operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput};
+use aws_sdk_sfn::types::ExecutionStatus;
+use aws_sdk_ssm::operation::get_parameter::{GetParameterError, GetParameterOutput};
+use aws_sdk_ssm::types::Parameter;
+use aws_smithy_mocks::mock;
+use bakery::grants::Grants;
+use bakery::names::DELIVERY_TAG;
+use bakery::plan::Plan;
+use bakery::settings::AllowedReceivers;
+use bakery::{Aws, StepError};
+use plan::{Clients, Execution, Input, handle};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What KMS says of a key, or the code with which it refuses to.
+pub type Key = Result<KeyMetadata, &'static str>;
+
+#[derive(Clone)]
+pub struct World {
+    pub run_name: &'static str,
+    pub bucket: Bucket,
+    pub instances: Vec<Instance>,
+    /// The key of each volume.
+    pub volumes: BTreeMap<&'static str, Option<&'static str>>,
+    /// The owner's images.
+    pub images: Vec<Image>,
+    /// The receivers' images.
+    pub copies: Vec<Image>,
+    /// Everyone's.
+    pub snapshots: Vec<Snapshot>,
+    pub owner_keys: BTreeMap<String, Key>,
+    /// By what the request calls them.
+    pub receiver_keys: BTreeMap<String, Key>,
+    /// What KMS answers to `CreateGrant` with `DryRun`.
+    pub grant: &'static str,
+    pub executions: BTreeMap<String, ExecutionStatus>,
+    /// The profile `web`.
+    pub profile: Option<&'static str>,
+    pub allowed: &'static str,
+    /// Where receivers' roles let nobody in.
+    pub locked_out: bool,
+    /// Operations that are refused, and the code.
+    pub refusals: Vec<(&'static str, &'static str)>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            run_name: "web-1",
+            bucket: Bucket::default(),
+            instances: vec![instance(INSTANCE, &[("/dev/xvda", "vol-1"), ("/dev/sdf", "vol-2")])],
+            volumes: BTreeMap::from([("vol-1", Some(KEYS[0])), ("vol-2", Some(KEYS[1]))]),
+            images: Vec::new(),
+            copies: Vec::new(),
+            snapshots: Vec::new(),
+            owner_keys: KEYS.map(|arn| (arn.to_owned(), Ok(key(arn)))).into(),
+            receiver_keys: BTreeMap::from([("alias/ami-bakery".to_owned(), Ok(key(RECEIVER_KEY)))]),
+            grant: "DryRunOperationException",
+            executions: BTreeMap::new(),
+            profile: None,
+            allowed: "*",
+            locked_out: false,
+            refusals: Vec::new(),
+        }
+    }
+}
+
+/// A running instance named `web` with these volumes, the first of which is its root.
+pub fn instance(id: &str, volumes: &[(&str, &str)]) -> Instance {
+    let mapping = |(device, volume): &(&str, &str)| {
+        let ebs = EbsInstanceBlockDevice::builder().volume_id(*volume).build();
+        InstanceBlockDeviceMapping::builder().device_name(*device).ebs(ebs).build()
+    };
+    Instance::builder()
+        .instance_id(id)
+        .state(state(InstanceStateName::Running))
+        .root_device_type(DeviceType::Ebs)
+        .root_device_name(volumes[0].0)
+        .set_block_device_mappings(Some(volumes.iter().map(mapping).collect()))
+        .tags(Tag::builder().key("Name").value("web").build())
+        .build()
+}
+
+pub fn state(name: InstanceStateName) -> InstanceState {
+    InstanceState::builder().name(name).build()
+}
+
+/// A symmetric customer managed key, enabled.
+pub fn key(arn: &str) -> KeyMetadata {
+    KeyMetadata::builder()
+        .key_id(arn)
+        .arn(arn)
+        .key_state(KeyState::Enabled)
+        .key_manager(KeyManagerType::Customer)
+        .key_spec(KeySpec::SymmetricDefault)
+        .build()
+        .expect("a key")
+}
+
+impl World {
+    pub async fn plan(&self, request: Value) -> Result<Plan, StepError> {
+        let run = Execution { name: self.run_name.to_owned(), arn: run("web-1").arn, started_at: at(0) };
+        handle(&self.clients(), Input { request, run }).await
+    }
+
+    fn clients(&self) -> Clients {
+        let ec2 = self.ec2();
+        let locked: Option<Arc<Aws>> = self.locked_out.then(mocks::no_role_lets_in);
+        Clients {
+            ec2: bakery::Clients::fixed(ec2),
+            kms: match &locked {
+                Some(aws) => bakery::Clients::new(aws, aws_sdk_kms::Client::new),
+                None => bakery::Clients::fixed(self.kms("kms:DescribeKey by the receiver", &self.receiver_keys)),
+            },
+            sfn: self.sfn(),
+            ssm: self.ssm(),
+            grants: Grants {
+                kms: bakery::Clients::fixed(self.kms("kms:DescribeKey", &self.owner_keys)),
+                stack: STACK.to_owned(),
+                receiver: receiver_role(),
+                retiring: REVOKE_ROLE.to_owned(),
+                here: here(),
+            },
+            store: self.bucket.store(),
+            here: here(),
+            stack: STACK.to_owned(),
+            allowed: AllowedReceivers::new(self.allowed),
+        }
+    }
+
+    /// The code with which this operation is refused.
+    fn refusal(&self, operation: &str) -> Option<&'static str> {
+        self.refusals.iter().find(|(refused, _)| *refused == operation).map(|(_, code)| *code)
+    }
+
+    fn ec2(&self) -> aws_sdk_ec2::Client {
+        use aws_sdk_ec2::Client;
+        let [for_instances, for_volumes, for_images, for_snapshots] = [0; 4].map(|_| self.clone());
+        let instances = answers(mock!(Client::describe_instances), move |asked| {
+            for_instances.find_instances(asked).map_err(|code| DescribeInstancesError::generic(refused(code)))
+        });
+        let volumes = answers(mock!(Client::describe_volumes), move |asked| {
+            if let Some(code) = for_volumes.refusal("ec2:DescribeVolumes") {
+                return Err(DescribeVolumesError::generic(refused(code)));
+            }
+            let key = |volume: &String| for_volumes.volumes[volume.as_str()].map(str::to_owned);
+            let volume = |id: &String| Volume::builder().volume_id(id).set_kms_key_id(key(id)).build();
+            let found = asked.volume_ids().iter().map(volume).collect();
+            Ok(DescribeVolumesOutput::builder().set_volumes(Some(found)).build())
+        });
+        let images =
+            answers(mock!(Client::describe_images), move |asked| match for_images.refusal("ec2:DescribeImages") {
+                Some(code) => Err(DescribeImagesError::generic(refused(code))),
+                None => Ok(looks::images(for_images.find_images(asked))),
+            });
+        let snapshots = answers(mock!(Client::describe_snapshots), move |asked| {
+            if let Some(code) = for_snapshots.refusal("ec2:DescribeSnapshots") {
+                return Err(DescribeSnapshotsError::generic(refused(code)));
+            }
+            let wanted =
+                |snapshot: &&Snapshot| asked.snapshot_ids().iter().any(|id| snapshot.snapshot_id() == Some(id));
+            Ok(looks::snapshots(for_snapshots.snapshots.iter().filter(wanted).cloned()))
+        });
+        mocks::ec2(MatchAny, &[&instances, &volumes, &images, &snapshots])
+    }
+
+    fn find_instances(&self, asked: &DescribeInstancesInput) -> Result<DescribeInstancesOutput, &'static str> {
+        if let Some(code) = self.refusal("ec2:DescribeInstances") {
+            return Err(code);
+        }
+        let wanted = |instance: &&Instance| match asked.instance_ids() {
+            [] => {
+                let state = instance.state().and_then(|state| state.name()).map_or("", |name| name.as_str());
+                carries(instance.tags(), asked.filters())
+                    && asked.filters().iter().any(|filter| {
+                        filter.name() == Some("instance-state-name") && filter.values().iter().any(|s| s == state)
+                    })
+            }
+            ids => ids.iter().any(|id| instance.instance_id() == Some(id)),
+        };
+        let found: Vec<_> = self.instances.iter().filter(wanted).cloned().collect();
+        if found.is_empty() && !asked.instance_ids().is_empty() {
+            return Err("InvalidInstanceID.NotFound");
+        }
+        let reservation = Reservation::builder().set_instances(Some(found)).build();
+        Ok(DescribeInstancesOutput::builder().reservations(reservation).build())
+    }
+
+    fn find_images(&self, asked: &DescribeImagesInput) -> Vec<Image> {
+        let delivery = format!("tag:{DELIVERY_TAG}");
+        let of_receivers = asked.filters().iter().any(|filter| filter.name() == Some(&delivery));
+        let wanted = |image: &&Image| match asked.image_ids() {
+            [] => carries(image.tags(), asked.filters()),
+            ids => ids.iter().any(|id| image.image_id() == Some(id)),
+        };
+        if of_receivers { &self.copies } else { &self.images }.iter().filter(wanted).cloned().collect()
+    }
+
+    fn kms(&self, operation: &'static str, keys: &BTreeMap<String, Key>) -> aws_sdk_kms::Client {
+        use aws_sdk_kms::Client;
+        let (keys, world, grant) = (keys.clone(), self.clone(), self.grant);
+        let describe = answers(mock!(Client::describe_key), move |asked| {
+            let known = keys.get(asked.key_id().expect("a key")).cloned().unwrap_or(Err("NotFoundException"));
+            match world.refusal(operation).map_or(known, Err) {
+                Ok(metadata) => Ok(DescribeKeyOutput::builder().key_metadata(metadata).build()),
+                Err(code) => Err(DescribeKeyError::generic(refused(code))),
+            }
+        });
+        let grant = answers(mock!(Client::create_grant), move |asked| {
+            assert_eq!(asked.dry_run(), Some(true), "a plan grants nothing");
+            assert_eq!(asked.grantee_principal(), Some(REVOKE_ROLE), "all that it may ever ask for");
+            Err(CreateGrantError::generic(refused(grant)))
+        });
+        mocks::kms(MatchAny, &[&describe, &grant])
+    }
+
+    fn sfn(&self) -> aws_sdk_sfn::Client {
+        use aws_sdk_sfn::Client;
+        let world = self.clone();
+        let describe = answers(mock!(Client::describe_execution), move |asked| {
+            let arn = asked.execution_arn().expect("an execution");
+            let known = world.executions.get(arn).ok_or("ExecutionDoesNotExist");
+            let status = match world.refusal("states:DescribeExecution").map_or(known, Err) {
+                Ok(status) => status.clone(),
+                Err(code) => return Err(DescribeExecutionError::generic(refused(code))),
+            };
+            let (machine, started) = ("arn:aws:states:us-east-1:111111111111:stateMachine:x", at(0).epoch_seconds());
+            let output =
+                DescribeExecutionOutput::builder().execution_arn(arn).state_machine_arn(machine).status(status);
+            Ok(output.start_date(aws_sdk_sfn::primitives::DateTime::from_secs(started)).build().expect("an execution"))
+        });
+        mocks::sfn(MatchAny, &[&describe])
+    }
+
+    fn ssm(&self) -> aws_sdk_ssm::Client {
+        use aws_sdk_ssm::Client;
+        let world = self.clone();
+        let get = answers(mock!(Client::get_parameter), move |asked| {
+            assert_eq!(asked.name(), Some("/ami-bakery/profiles/web"));
+            match world.refusal("ssm:GetParameter").map_or(world.profile.ok_or("ParameterNotFound"), Err) {
+                Ok(text) => {
+                    let parameter = Parameter::builder().value(text).build();
+                    Ok(GetParameterOutput::builder().parameter(parameter).build())
+                }
+                Err(code) => Err(GetParameterError::generic(refused(code))),
+            }
+        });
+        mocks::ssm(MatchAny, &[&get])
+    }
+}
+
+/// Whether all of the filters' tags are there.
+fn carries(tags: &[Tag], filters: &[Filter]) -> bool {
+    let mut wanted = filters.iter().filter_map(|filter| Some((filter.name()?.strip_prefix("tag:")?, filter.values())));
+    wanted.all(|(key, values)| {
+        tags.iter().any(|tag| tag.key() == Some(key) && values.iter().any(|value| tag.value() == Some(value)))
+    })
+}

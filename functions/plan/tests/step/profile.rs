@@ -1,0 +1,54 @@
+//! Fields from a profile.
+
+use crate::*;
+
+fn with(profile: &'static str) -> World {
+    World { profile: Some(profile), ..World::default() }
+}
+
+fn from_profile() -> Value {
+    json!({"Profile": "web", "InstanceId": INSTANCE})
+}
+
+#[tokio::test]
+async fn a_profile_gives_what_the_request_leaves_out() {
+    let world = with(r#"{"ImageName": "shop", "TimeoutMinutes": 60, "Receivers": [{"AccountId": "222222222222"}]}"#);
+    let mut request = from_profile();
+    request["TimeoutMinutes"] = json!(30);
+    let plan = plan(&world, request).await;
+    assert_eq!(plan.bake.image_name, "shop-web-1");
+    assert_eq!(plan.bake.timeout_minutes, 30, "the request wins");
+    assert_eq!(plan.regions[0].count, 1);
+}
+
+#[tokio::test]
+async fn no_profile_costs_no_call() {
+    // The mock would refuse.
+    let world = World { refusals: vec![("ssm:GetParameter", "InternalServerError")], ..World::default() };
+    plan(&world, request_with(json!({"Profile": null}))).await;
+}
+
+#[tokio::test]
+async fn a_profile_that_cannot_be_used_is_refused() {
+    for (world, request, says) in [
+        (
+            World::default(),
+            request_with(json!({"Profile": "web"})),
+            "there is no SSM parameter /ami-bakery/profiles/web",
+        ),
+        (with("no JSON"), request_with(json!({"Profile": "web"})), "is not JSON"),
+        (with("[1]"), request_with(json!({"Profile": "web"})), "must hold a JSON object"),
+        (World::default(), request_with(json!({"Profile": "../secret"})), "1 to 64 letters"),
+        (World::default(), request_with(json!({"Profile": 7})), "1 to 64 letters"),
+    ] {
+        let problem = problem(&world, request).await;
+        assert!(problem.starts_with("Profile") && problem.contains(says), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_field_of_a_profile_is_a_problem_like_any_other() {
+    let world = with(r#"{"Receivers": [{"AccountId": "222222222222"}], "Colour": "red", "TimeoutMinutes": 0}"#);
+    let problems = problems(&world, from_profile()).await;
+    assert!(problems[0].starts_with("TimeoutMinutes") && problems[1].starts_with("Colour"), "{problems:?}");
+}

@@ -1,0 +1,149 @@
+//! A bake that has been run before.
+
+use crate::*;
+use ami_bakery_tests::looks::{BAKE_TAGS, image, snapshot};
+use bakery::names::{BAKE_TAG, DELIVERY_TAG, STACK_TAG};
+use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome};
+use bakery::plan::Route;
+use bakery::store::{report_key, sharing_key};
+
+const COPIES: [&str; 2] = ["ami-0000000000000000a", "ami-0000000000000000b"];
+const COPIED: [&str; 2] = ["snap-0000000000000000a", "snap-0000000000000000b"];
+
+/// A run of the bake `monday` has made the image and delivered it to both receivers; the instance is gone.
+fn delivered() -> World {
+    let mut world = World { instances: Vec::new(), ..World::default() };
+    let tags = BAKE_TAGS.map(|(key, value)| (key, if key == BAKE_TAG { "monday" } else { value }));
+    let mut golden = image(IMAGE, "available", &SNAPSHOTS[..1], &tags);
+    golden.name = Some("shop-monday".to_owned());
+    world.images.push(golden);
+    world.snapshots.push(snapshot(SNAPSHOTS[0], "completed", "100%", Some(KEYS[0]), &tags));
+    for n in 0..2 {
+        let delivery = format!("monday/{}/us-east-1", RECEIVERS[n]);
+        let tags = [(STACK_TAG, "ami-bakery"), (DELIVERY_TAG, &delivery)];
+        world.copies.push(image(COPIES[n], "available", &[COPIED[n]], &tags));
+        world.snapshots.push(snapshot(COPIED[n], "completed", "100%", Some(RECEIVER_KEY), &tags));
+    }
+    world.bucket = world.bucket.with(&report_key(&id("monday")), &outcome());
+    world
+}
+
+fn outcome() -> Outcome {
+    let delivery = |n: usize| DeliveryOutcome {
+        account_id: id(RECEIVERS[n]),
+        region: id(REGION),
+        route: Route::Copy,
+        status: DeliveryStatus::Delivered,
+        image_id: Some(id(COPIES[n])),
+        kms_key_id: Some(id(RECEIVER_KEY)),
+        size_gib: Some(8),
+        error: None,
+        reason: None,
+    };
+    Outcome {
+        bake_id: id("monday"),
+        image_id: Some(id(IMAGE)),
+        image_name: "shop-monday".to_owned(),
+        instance: None,
+        error: None,
+        reason: None,
+        delivered: 2,
+        failed: 0,
+        report: "s3://bucket/report.json".to_owned(),
+        deliveries: (0..2).map(delivery).collect(),
+    }
+}
+
+fn again() -> Value {
+    request_with(json!({"BakeId": "monday"}))
+}
+
+/// Which deliveries the new run finds done.
+fn found(world: &World) -> Vec<Option<String>> {
+    let list = world.bucket.get(&deliveries_key(&id("web-1"), &id(REGION))).expect("the deliveries");
+    let list: Vec<bakery::plan::Delivery> = serde_json::from_value(list).expect("as the function writes them");
+    list.into_iter().map(|delivery| delivery.image_id.map(String::from)).collect()
+}
+
+#[tokio::test]
+async fn when_everything_was_delivered_nothing_is_left_to_do_and_nothing_is_written() {
+    let world = delivered();
+    let plan = plan(&world, again()).await;
+    assert_eq!((plan.status, plan.outcome), (PlanStatus::Done, Some(outcome())));
+    assert!(world.bucket.changes().is_empty());
+}
+
+#[tokio::test]
+async fn the_image_that_was_made_is_gone_on_with_though_the_instance_is_gone() {
+    for state in ["pending", "available"] {
+        let mut world = World { copies: Vec::new(), ..delivered() };
+        world.images[0].state = Some(state.into());
+        let plan = plan(&world, again()).await;
+        assert_eq!(plan.status, PlanStatus::Ready);
+        assert_eq!((plan.bake.image_id, plan.bake.instance_id), (Some(id(IMAGE)), Some(id(INSTANCE))));
+        assert_eq!(plan.bake.image_name, "shop-monday", "its name stays");
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_failed_is_made_anew() {
+    let mut world = World { instances: World::default().instances, copies: Vec::new(), ..delivered() };
+    world.images[0].state = Some("failed".into());
+    assert_eq!(plan(&world, again()).await.bake.image_id, None);
+}
+
+#[tokio::test]
+async fn only_what_is_missing_is_done() {
+    let mut world = delivered();
+    world.copies.remove(1);
+    assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
+    assert_eq!(found(&world), [Some(COPIES[0].to_owned()), None]);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_as_asked_for_is_made_again() {
+    let mut other_key = delivered();
+    let other = RECEIVER_KEY.replace("0a", "0b");
+    other_key.snapshots[2] = snapshot(COPIED[1], "completed", "100%", Some(&other), &[(DELIVERY_TAG, "x")]);
+    let mut pending = delivered();
+    pending.copies[1].state = Some("pending".into());
+    for world in [other_key, pending] {
+        assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
+        assert_eq!(found(&world), [Some(COPIES[0].to_owned()), None]);
+    }
+}
+
+#[tokio::test]
+async fn without_a_report_of_all_of_it_there_is_something_left_to_do() {
+    let with_report = |report: Outcome| {
+        let mut world = delivered();
+        world.bucket = world.bucket.with(&report_key(&id("monday")), &report);
+        world
+    };
+    let mut missing = delivered();
+    missing.bucket = Default::default();
+    let stopped = with_report(Outcome { error: Some("RevokeFailed".to_owned()), ..outcome() });
+    let failed = with_report(Outcome { delivered: 1, failed: 1, ..outcome() });
+    let of_another =
+        with_report(Outcome { deliveries: outcome().deliveries.into_iter().take(1).collect(), ..outcome() });
+    for world in [missing, stopped, failed, of_another] {
+        assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
+        assert!(world.bucket.get(&ledger_key(&id("web-1"))).is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_is_still_shared_is_something_left_to_do() {
+    let mut world = delivered();
+    let sharing = json!({"Run": run("web-0"), "Accounts": RECEIVERS, "Image": [], "Snapshots": {}});
+    world.bucket = world.bucket.with(&sharing_key(&id(REGION), &id(IMAGE)), &sharing);
+    assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
+}
+
+#[tokio::test]
+async fn a_receiver_s_problem_is_found_before_its_copy() {
+    let mut world = delivered();
+    world.receiver_keys.clear();
+    assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
+    assert_eq!(found(&world), [None, None]);
+}

@@ -1,0 +1,134 @@
+"""Which calls of EC2 a role may make, by its own policies: actions, resources and conditions.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+"""
+
+from moto.ec2.models import ec2_backends
+
+from . import pages, policies
+from .callers import caller_of
+from .errors import ec2
+from .registry import rule
+from .tags import specified
+from .world import find_image, find_snapshot
+
+OF_IMAGE = {
+    "DescribeImageAttribute",
+    "ModifyImageAttribute",
+    "ResetImageAttribute",
+    "DeregisterImage",
+    "DisableImage",
+    "EnableImage",
+    "EnableImageDeprecation",
+    "DisableImageDeprecation",
+    "EnableImageDeregistrationProtection",
+    "DisableImageDeregistrationProtection",
+}
+OF_SNAPSHOT = {"DescribeSnapshotAttribute", "ModifySnapshotAttribute", "ResetSnapshotAttribute", "DeleteSnapshot"}
+OF_INSTANCES = {"RebootInstances", "StartInstances", "StopInstances", "TerminateInstances"}
+# What a call makes, or needs some of: any of the kind must be allowed.
+OF_KINDS = {
+    "CreateImage": ("image", "snapshot"),
+    "CopyImage": ("image", "snapshot"),
+    "RunInstances": ("instance", "volume", "network-interface", "security-group", "subnet"),
+}
+WITHOUT_ACCOUNT = {"image", "snapshot"}
+
+
+def check(operation, response):
+    """Refuses what the caller's policies do not allow."""
+    caller = caller_of(response)
+    if caller.statements is None:
+        return
+    context = _context(response)
+    for arn in _resources(operation, response):
+        _allowed(caller, operation, arn, context | _about(arn))
+    for kind in {one.get("ResourceType") for one in response._get_param("TagSpecifications", [])}:
+        _tag_on_create(caller, operation, _arn(response, kind, "*"), context)
+
+
+@rule("ec2-permission", pages.EC2_ACTIONS)
+def _allowed(caller, operation, arn, context):
+    """A role may do what its policies allow on the resources of the call, under their conditions, and nothing else."""
+    action = f"ec2:{operation}"
+    decision = caller.identity_decision(action, arn, context)
+    if decision != "Allow":
+        because = "with an explicit deny in an identity-based policy"
+        if decision is None:
+            because = f"because no identity-based policy allows the {action} action"
+        raise ec2(
+            "UnauthorizedOperation",
+            f"You are not authorized to perform this operation. User: {caller.arn} is not authorized to perform: "
+            f"{action} on resource: {arn} {because}",
+        )
+
+
+@rule("ec2-tag-on-create", pages.EC2_ACTIONS)
+def _tag_on_create(caller, operation, arn, context):
+    """Tags given with what is made need ec2:CreateTags on it, under the condition key ec2:CreateAction."""
+    _allowed(caller, "CreateTags", arn, context | {"ec2:createaction": operation})
+
+
+def _arn(response, kind, name):
+    account = "" if kind in WITHOUT_ACCOUNT else response.current_account
+    return f"arn:aws:ec2:{response.region}:{account}:{kind}/{name}"
+
+
+def _resources(operation, response):
+    """The ARNs that a call is about."""
+    ask = response._get_param
+    named = []
+    if operation in OF_IMAGE or operation == "RunInstances":
+        named.append(_arn(response, "image", ask("ImageId") or "*"))
+    if operation in OF_SNAPSHOT:
+        named.append(_arn(response, "snapshot", ask("SnapshotId") or "*"))
+    if operation in OF_INSTANCES:
+        named += [_arn(response, "instance", one) for one in ask("InstanceIds", [])]
+    if operation == "CreateImage":
+        named.append(_arn(response, "instance", ask("InstanceId") or "*"))
+    if operation == "CopyImage":
+        named.append(f"arn:aws:ec2:{ask('SourceRegion')}::image/{ask('SourceImageId')}")
+    if operation in ("CreateTags", "DeleteTags"):
+        kinds = {"ami": "image", "snap": "snapshot", "i": "instance", "vol": "volume"}
+        named += [_arn(response, kinds.get(one.split("-")[0], "*"), one) for one in ask("Resources", [])]
+    named += [_arn(response, kind, "*") for kind in OF_KINDS.get(operation, ())]
+    return named or [policies.ANY]
+
+
+def _context(response):
+    """The condition keys of the request."""
+    ask, region = response._get_param, response.region
+    tags = {tag["Key"]: tag.get("Value", "") for tag in ask("Tags", []) if isinstance(tag, dict) and "Key" in tag}
+    for specification in ask("TagSpecifications", []):
+        tags |= specified([specification], specification.get("ResourceType"))
+    permission = ask("CreateVolumePermission", {})
+    add, remove = permission.get("Add", []), permission.get("Remove", [])
+    users = [{"UserId": user} for user in ask("UserIds", [])]
+    add, remove = (add + users, remove) if ask("OperationType") == "add" else (add, remove + users)
+    context = {
+        "ec2:region": region,
+        "aws:requestedregion": region,
+        "aws:tagkeys": list(tags) or None,
+        "ec2:add/userid": [one["UserId"] for one in add if "UserId" in one] or None,
+        "ec2:remove/userid": [one["UserId"] for one in remove if "UserId" in one] or None,
+        "ec2:add/group": [one["Group"] for one in add if "Group" in one] or None,
+        "ec2:instancetype": ask("InstanceType"),
+        **{f"aws:requesttag/{key.lower()}": value for key, value in tags.items()},
+    }
+    return {name: value for name, value in context.items() if value is not None}
+
+
+def _about(arn):
+    """The condition keys of a resource."""
+    _, _, _, region, account, path = [*arn.split(":", 5), *[""] * 5][:6]
+    kind, _, name = path.partition("/")
+    resource = {"image": find_image, "snapshot": find_snapshot}.get(kind, lambda *_: None)(region, name)
+    if kind == "instance" and name != "*":
+        resource = ec2_backends[account][region].get_instance_by_id(name)
+    if resource is None:
+        return {}
+    tags = resource.ec2_backend.tags.get(resource.id, {})
+    owned = {f"{prefix}:resourcetag/{key.lower()}": tags[key] for key in tags for prefix in ("aws", "ec2")}
+    public = {"ec2:public": str(resource.is_public).lower()} if kind == "image" else {}
+    root = {"ec2:rootdevicetype": resource.root_device_type} if kind in ("image", "instance") else {}
+    return {**owned, **public, **root, "ec2:owner": resource.owner_id}

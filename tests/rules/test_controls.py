@@ -1,0 +1,53 @@
+"""What a test may set while the local AWS runs."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from accounts import refused
+
+
+@pytest.fixture
+def put(endpoint, switches):
+    def put(name, value):
+        request = urllib.request.Request(f"{endpoint}/moto-api/rules/{name}", json.dumps(value).encode(), method="PUT")
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    yield put
+    put("without", [])
+
+
+def test_switches_are_set_and_put_back(aws, put):
+    image = aws.create()
+    refused("InvalidAMIID.NotFound", aws.look, image)
+    assert put("switches", {"image-not-found-seconds": 0})["image-not-found-seconds"]["value"] == 0
+    assert aws.look(image)["ImageId"] == image
+    assert put("switches", {"image-not-found-seconds": None})["image-not-found-seconds"]["value"] == 1
+    for wrong in ({"nonsense": 1}, {"rates": "perhaps"}):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            put("switches", wrong)
+
+
+def test_instances_are_made_impaired(aws, put):
+    instance = aws.instance()
+    aws.time.passes(3600)
+
+    def check():
+        status = aws.ec2().describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]
+        return status["InstanceStatus"]["Status"], status["SystemStatus"]["Status"]
+
+    put("impaired", [instance])
+    assert check() == ("impaired", "impaired")
+    put("impaired", [])
+    assert check() == ("ok", "ok")
+
+
+def test_rules_are_left_out(aws, put):
+    refused("InvalidAMIName.Malformed", aws.create, Name="ab")
+    assert put("without", ["image-name-length"]) == ["image-name-length"]
+    aws.create(Name="ab")
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        put("without", ["nonsense"])
