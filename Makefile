@@ -6,6 +6,7 @@ LOCAL := $(CARGO_TARGET_DIR)/local-aws
 PYTHON := $(LOCAL)/venv/bin/python
 export PYTHONPATH := infra/local
 FUNCTIONS := $(CARGO_TARGET_DIR)/debug
+TOOLS := $(CARGO_TARGET_DIR)/tools
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-rust test-local lint local build setup fmt clean
@@ -25,15 +26,16 @@ test-rust: build setup
 test-local: setup
 	$(PYTHON) -m pytest -q infra/local/tests tests/rules
 
-lint: setup ## Check formatting, lints, licences, the state machine and the templates
+lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the state machine and the templates
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	$(TOOLS)/bin/cargo-deny --log-level error check licenses bans sources
 	$(LOCAL)/venv/bin/ruff check infra/local tests
 	$(LOCAL)/venv/bin/ruff format --check infra/local tests
 	$(LOCAL)/venv/bin/cfn-lint infra/template.yaml infra/receiver.yaml
 
 local: build setup ## Start a local AWS with the stack deployed; Ctrl-C ends it
-	@$(PYTHON) -m local_aws serve --functions $(FUNCTIONS)
+	@$(PYTHON) -m local_aws serve --functions $(FUNCTIONS) --dir $(LOCAL)/run
 
 build: ## Build the functions for this machine
 	@echo "Building the functions (the first time takes some minutes: the EC2 SDK is large)"
@@ -41,6 +43,11 @@ build: ## Build the functions for this machine
 
 setup: ## Get what the local AWS is made of: Python packages, the Lambda Runtime Interface Emulator
 	@infra/local/setup.sh $(LOCAL)
+
+$(TOOLS)/bin/cargo-deny:
+	@echo "Installing cargo-deny"
+	cargo install --locked --quiet cargo-deny --version 0.20.2 --root $(TOOLS) --target-dir $(TOOLS)/build
+	@rm -rf $(TOOLS)/build
 
 fmt: ## Format everything
 	cargo fmt --all

@@ -94,7 +94,7 @@ mod tests {
             account_id: format!("{n:012}").try_into().expect("an account"),
             region: "us-east-1".try_into().expect("a Region"),
             route: Route::Copy,
-            status: if n % 2 == 0 { DeliveryStatus::Delivered } else { DeliveryStatus::Failed },
+            status: if n.is_multiple_of(2) { DeliveryStatus::Delivered } else { DeliveryStatus::Failed },
             image_id: None,
             kms_key_id: None,
             size_gib: None,

@@ -114,7 +114,7 @@ const LONGEST_WAIT: u64 = 300;
 /// of the whole time allowed under [`MOST_LOOKS`].
 pub fn check_after_seconds(progress: u8, waited: u64, looks: u64, allowed: u64) -> u64 {
     let progress = u64::from(progress.min(99));
-    let rest = if progress == 0 { waited.max(15) } else { waited * (100 - progress) / progress };
+    let rest = (waited * (100 - progress)).checked_div(progress).unwrap_or(waited.max(15));
     // Half of the looks may be quick; the others share what is left of the time.
     let pace = if looks < MOST_LOOKS / 2 {
         SHORTEST_WAIT

@@ -146,7 +146,7 @@ pub fn answers() -> Vec<Value> {
         json(wait_snapshots::Output::Available { image: image() }),
         json(wait_snapshots::Output::KeyNotAccessible { reason: "why".to_owned() }),
         json(report::Output::Bake {
-            outcome: outcome(),
+            outcome: Box::new(outcome()),
             error: Some("PartialDelivery".to_owned()),
             cause: Some("{}".to_owned()),
         }),

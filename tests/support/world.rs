@@ -65,6 +65,7 @@ impl World {
     }
 
     /// Follows an execution to its end.
+    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
     pub async fn end_of(&self, execution: &str) -> Ended {
         loop {
             let now = self.owner.sfn().describe_execution().execution_arn(execution).send().await.expect("it is known");

@@ -62,7 +62,7 @@ pub async fn step(
 fn after(before: &Rebooting, status: &str, waited: u64) -> Option<Rebooting> {
     let ok = status == "ok";
     let back = ok && (before.left_ok || waited >= UNSEEN_REBOOT_SECONDS);
-    (!back).then(|| Rebooting { since: before.since, left_ok: before.left_ok || !ok })
+    (!back).then_some(Rebooting { since: before.since, left_ok: before.left_ok || !ok })
 }
 
 fn pending(rebooting: Rebooting) -> Output {

@@ -56,7 +56,7 @@ pub enum Output {
         failed: usize,
     },
     Bake {
-        outcome: Outcome,
+        outcome: Box<Outcome>,
         /// Set when not everything was delivered: the execution's error and cause.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
@@ -131,7 +131,7 @@ async fn bake(
     announce(clients, &plan.run, &text).await?;
     close(clients, &plan).await?;
     let error = outcome.error.clone().or_else(|| (failed > 0).then(|| "PartialDelivery".to_owned()));
-    Ok(Output::Bake { cause: error.is_some().then_some(text), outcome, error })
+    Ok(Output::Bake { cause: error.is_some().then_some(text), outcome: Box::new(outcome), error })
 }
 
 /// One event a bake on the default bus, so that others can act on it. It may come twice.

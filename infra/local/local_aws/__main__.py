@@ -16,7 +16,9 @@ def main():
     serve = commands.add_parser("serve", help="start it, deploy the stack, and stay in the foreground")
     demo = commands.add_parser("demo", help="bake an image for two receivers, live in the terminal")
     for command in (serve, demo):
-        command.add_argument("--functions", type=pathlib.Path, default=ROOT / "target/debug", help="the built functions")
+        command.add_argument(
+            "--functions", type=pathlib.Path, default=ROOT / "target/debug", help="the built functions"
+        )
         command.add_argument("--dir", type=pathlib.Path, help="where logs go")
     serve.add_argument("--no-stack", action="store_true", help="only AWS, nothing deployed")
     serve.add_argument("--emulator", type=pathlib.Path, default=_emulator(), help="where the Lambda emulator is")

@@ -231,7 +231,11 @@ def _is_error(answer):
         value = json.loads(answer)
     except ValueError:
         return False
-    return isinstance(value, dict) and "errorMessage" in value and set(value) <= {"errorType", "errorMessage", "stackTrace"}
+    return (
+        isinstance(value, dict)
+        and "errorMessage" in value
+        and set(value) <= {"errorType", "errorMessage", "stackTrace"}
+    )
 
 
 # "Parent" is the thread that started the process, and the threads that serve calls come and go: so one that stays.

@@ -13,4 +13,3 @@ def install(endpoint):
     tasks.install(endpoint)
     executions.install()
     definitions.install()
-

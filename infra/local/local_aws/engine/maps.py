@@ -4,7 +4,6 @@ import json
 import threading
 import uuid
 
-from ..clock import clock
 from .waiting import ClockDatetime
 
 
@@ -124,4 +123,3 @@ def _as_child_execution(eval_job):
             child.status, child.output = "SUCCEEDED", job.job_output
 
     return run
-

@@ -10,8 +10,9 @@ from .registry import rule
 
 
 def deregister_image(response):
-    backend, ask = response.ec2_backend, response._get_param
-    image = own_image(backend, ask("ImageId"))
+    ask = response._get_param
+    image = own_image(response.ec2_backend, ask("ImageId"))
+    backend = image.ec2_backend
     lifecycle.check(image)
     response.error_on_dryrun()
     pending = image.state == "pending"
@@ -71,8 +72,8 @@ def users(backend, snapshot):
 
 
 def delete_snapshot(response):
-    backend = response.ec2_backend
-    snapshot = own_snapshot(backend, response._get_param("SnapshotId"))
+    snapshot = own_snapshot(response.ec2_backend, response._get_param("SnapshotId"))
+    backend = snapshot.ec2_backend
     for image in users(backend, snapshot):
         _in_use(snapshot, image)
     response.error_on_dryrun()

@@ -18,6 +18,8 @@ AMAZON = "137112412989"
 
 def backends(region):
     """The EC2 backends of every account that uses the Region."""
+    if region not in ec2_backends[AMAZON]:
+        return []
     ec2_backends[AMAZON][region]  # it may not have been asked for yet
     accounts = list(ec2_backends.values())
     # `in account` alone tells whether the Region exists
