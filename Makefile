@@ -7,6 +7,7 @@ PYTHON := $(LOCAL)/venv/bin/python
 export PYTHONPATH := infra/local
 FUNCTIONS := $(CARGO_TARGET_DIR)/debug
 TOOLS := $(CARGO_TARGET_DIR)/tools
+NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-rust test-local lint local build setup fmt clean
@@ -20,8 +21,8 @@ demo: build setup ## Bake an image for two receivers on a local AWS, live in the
 test: test-rust test-local ## Run the pure, step, contract and bake tiers, and the local AWS's own tests
 
 # Always the whole workspace: a part of it would have other features, and build the AWS SDKs again.
-test-rust: build setup
-	cargo nextest run --workspace
+test-rust: build setup $(NEXTEST)
+	$(NEXTEST) nextest run --workspace
 
 test-local: setup
 	$(PYTHON) -m pytest -q infra/local/tests tests/rules
@@ -44,9 +45,11 @@ build: ## Build the functions for this machine
 setup: ## Get what the local AWS is made of: Python packages, the Lambda Runtime Interface Emulator
 	@infra/local/setup.sh $(LOCAL)
 
-$(TOOLS)/bin/cargo-deny:
-	@echo "Installing cargo-deny"
-	cargo install --locked --quiet cargo-deny --version 0.20.2 --root $(TOOLS) --target-dir $(TOOLS)/build
+$(TOOLS)/bin/cargo-deny: VERSION := 0.20.2
+$(TOOLS)/bin/cargo-nextest: VERSION := 0.9.143
+$(TOOLS)/bin/cargo-%:
+	@echo "Installing cargo-$* $(VERSION)"
+	@cargo install --locked --quiet cargo-$* --version $(VERSION) --root $(TOOLS) --target-dir $(TOOLS)/build
 	@rm -rf $(TOOLS)/build
 
 fmt: ## Format everything

@@ -66,6 +66,15 @@ def test_copy_takes_default_key(aws):
     assert key_of(aws, aws.copy(image, OWNER, THERE), region=THERE) == default_key(aws, region=THERE)
 
 
+def test_default_key_must_be_described(aws):
+    """Copy an AMI: denying kms:DescribeKey on the default key makes copies fail, the text names it."""
+    denied = {"Effect": "Deny", "Action": "kms:DescribeKey", "Resource": "*"}
+    role = aws.role(OWNER, "Copier", [allow("*"), denied])
+    copy = aws.copy(aws.image(), OWNER, role=role, Encrypted=True)
+    assert state(aws, copy, OWNER) == "failed"
+    assert "DescribeKey permissions on the default CMK" in aws.look(copy)["StateReason"]["Message"]
+
+
 def test_copy_takes_the_key_that_is_named(aws):
     """API_CopyImage: key id, alias, key ARN or alias ARN."""
     arn, image = aws.key(), aws.image()
@@ -163,6 +172,16 @@ def test_ebs_makes_child_grants(aws):
     assert state(aws, copy) == "available"
     assert [one["GrantId"] for one in aws.kms().list_grants(KeyId=key)["Grants"]] == [mine]
     assert aws.kms(RECEIVER).list_grants(KeyId=target)["Grants"] == []
+
+
+def test_copy_needs_room_for_grants(aws, switches):
+    """KMS quotas: EBS's grants count; where there is no room for them the copy fails, and nothing else does."""
+    image, key = aws.image(), aws.key()
+    switches("grants-per-key", 0)
+    copy = aws.copy(image, OWNER, Encrypted=True, KmsKeyId=key)
+    aws.time.passes(LONG)
+    assert aws.look(copy)["State"] == "failed"
+    assert "exceeds the quota" in aws.look_at_snapshots(copy)[0]["StateMessage"]
 
 
 def test_ebs_via_service(aws):

@@ -120,6 +120,19 @@ def test_start_needs_keys(aws):
     assert look(aws, instance)["State"]["Name"] == "running"
 
 
+def test_ebs_grant_per_volume(aws, switches):
+    """KMS quotas: EBS's grants count, one for each attached encrypted volume. A switch, off by itself."""
+    key = aws.key()
+    aws.instance(volumes=[(8, key)])
+    assert aws.kms().list_grants(KeyId=key)["Grants"] == []
+    switches("volume-grants", True)
+    instance = aws.instance(volumes=[(8, key), (20, key), (30, None)])
+    found = aws.kms().list_grants(KeyId=key)["Grants"]
+    assert len(found) == 2 and all(instance in one["GranteePrincipal"] for one in found)
+    aws.ec2().terminate_instances(InstanceIds=[instance])
+    assert aws.kms().list_grants(KeyId=key)["Grants"] == []
+
+
 def test_attach_needs_key(aws):
     """Error codes: CustomerKeyHasBeenRevoked."""
     key, instance = aws.key(), aws.instance()

@@ -1,6 +1,6 @@
 """Names and descriptions of images."""
 
-from accounts import LONG, RECEIVER, THERE, refused
+from accounts import LONG, OWNER, RECEIVER, THERE, refused
 
 
 def test_image_name_length(aws):
@@ -28,8 +28,25 @@ def test_image_name_unique(aws, time):
     assert message == f"AMI name golden is already in use by AMI {image}"
     aws.create(elsewhere, region=THERE, Name="golden")
     aws.create(account=RECEIVER, Name="golden")
+
+
+def test_image_name_freed_later(aws, time):
+    """Error codes: InvalidAMIName.Duplicate for a moment after its image was deregistered."""
+    instance = aws.instance()
+    image = aws.image(instance=instance, Name="golden")
     aws.ec2().deregister_image(ImageId=image)
+    refused("InvalidAMIName.Duplicate", aws.create, instance, Name="golden")
+    time.passes(1)
     aws.create(instance, Name="golden")
+
+
+def test_images_per_region(aws, switches):
+    """AMI quotas: 50,000 images in a Region; here the quota is set lower."""
+    switches("images-per-region", 1)
+    instance, image = aws.instance(), aws.image()
+    refused("ResourceLimitExceeded", aws.create, instance)
+    refused("ResourceLimitExceeded", aws.copy, image, OWNER)
+    aws.copy(image, OWNER, THERE)
 
 
 def test_failed_image_keeps_name(aws, time, switches):

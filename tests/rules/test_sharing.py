@@ -90,6 +90,15 @@ def test_shares_per_image(aws, switches):
     add(aws, image, {"OrganizationArn": ORGANIZATION})
 
 
+def test_public_images_per_region(aws, switches):
+    """AMI quotas: 5 public images in a Region; here the quota is set lower."""
+    switches("public-images-per-region", 1)
+    first, second = aws.image(), aws.image()
+    add(aws, first, {"Group": "all"})
+    add(aws, first, {"Group": "all"})
+    refused("ResourceLimitExceeded", add, aws, second, {"Group": "all"})
+
+
 def test_share_10000_at_once(aws):
     """API_LaunchPermission: at most 10,000 account ids a call."""
     image = aws.image()

@@ -13,7 +13,7 @@ use bakery::ids::{AccountId, BakeId};
 use bakery::names::image_name;
 use bakery::outcome::Outcome;
 use bakery::plan::{Bake, Plan, PlanStatus, Run};
-use bakery::request::Request;
+use bakery::request::{Reboot, Request};
 use bakery::settings::{AllowedReceivers, setting};
 use bakery::store::{Store, report_key, sharing_key};
 use bakery::time::Timestamp;
@@ -121,7 +121,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
         bucket: clients.store.bucket().to_owned(),
         claims: names,
         keep_sharing: request.keep_sharing,
-        warnings: source.warnings,
+        warnings: warnings(request.reboot),
         deliveries: Vec::new(),
         outcome: None,
     };
@@ -136,6 +136,18 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
     }
     claims::open(clients, &plan, &deliveries, &source.keys).await?;
     Ok(plan)
+}
+
+/// What a person should know and may well want.
+fn warnings(reboot: Reboot) -> Vec<String> {
+    match reboot {
+        Reboot::Create | Reboot::First => Vec::new(),
+        Reboot::None => vec![
+            "Reboot is None: the instance stays up, and its snapshots are crash-consistent only; what was not yet \
+             written to its volumes is missing from the image"
+                .to_owned(),
+        ],
+    }
 }
 
 fn run(execution: Execution, problems: &mut Problems) -> Option<Run> {

@@ -22,7 +22,6 @@ pub struct Found {
     pub keys: BTreeSet<KeyArn>,
     /// What must be claimed beside this bake: whatever else may be distributing the image.
     pub claim: Option<BakeId>,
-    pub warnings: Vec<String>,
 }
 
 /// Nothing, and a problem, when it cannot be used.
@@ -113,7 +112,7 @@ async fn of_image(
         return Ok(None);
     };
     let keys = keys(&images::snapshots(&ec2, &image, &clients.here).await?).into_iter().collect();
-    Ok(Some(Found { field, instance_id, image: Some(image), image_name, keys, claim, warnings: Vec::new() }))
+    Ok(Some(Found { field, instance_id, image: Some(image), image_name, keys, claim }))
 }
 
 async fn instance(
@@ -204,7 +203,7 @@ async fn of_instance(
         return Ok(None);
     };
     let keys = volume_keys(clients, volumes, &id).await?;
-    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, claim: None, warnings: Vec::new() }))
+    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, claim: None }))
 }
 
 async fn volume_keys(

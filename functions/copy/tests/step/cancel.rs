@@ -1,3 +1,5 @@
+//! Giving a copy up.
+
 use crate::*;
 
 fn deregistered(copy: &'static str, snapshots: &[(&str, SnapshotReturnCodes)]) -> Rule {

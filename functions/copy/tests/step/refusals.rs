@@ -1,3 +1,5 @@
+//! What AWS refuses.
+
 use crate::*;
 
 /// AWS refuses the last of these calls.

@@ -1,3 +1,5 @@
+//! Asking for the copy.
+
 use crate::*;
 
 #[tokio::test]

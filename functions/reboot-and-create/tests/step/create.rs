@@ -1,3 +1,5 @@
+//! Asking for the image.
+
 use crate::*;
 
 #[tokio::test]

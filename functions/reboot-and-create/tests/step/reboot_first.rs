@@ -1,3 +1,5 @@
+//! `Reboot` `First`.
+
 use crate::*;
 
 fn reboots() -> Rule {

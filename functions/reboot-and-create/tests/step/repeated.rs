@@ -1,3 +1,5 @@
+//! What an earlier call may have done already.
+
 use crate::*;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! Whatever a run still has in a Region.
+
 use crate::*;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! One delivery's grants.
+
 use crate::*;
 
 #[tokio::test]

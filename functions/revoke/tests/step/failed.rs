@@ -1,3 +1,5 @@
+//! Grants that stay.
+
 use crate::*;
 
 #[tokio::test]

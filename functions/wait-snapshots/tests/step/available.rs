@@ -1,3 +1,5 @@
+//! There, with all that belongs to it.
+
 use crate::*;
 
 #[tokio::test]

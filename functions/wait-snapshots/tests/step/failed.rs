@@ -1,8 +1,12 @@
+//! There, and not to be used.
+
 use crate::*;
+
+type Tags = &'static [(&'static str, &'static str)];
 
 #[tokio::test]
 async fn a_copy_that_is_not_as_asked_for_does_not_count_as_delivered() {
-    let wrong: [(&[(&str, &str)], _, &[(&str, &str)], _); 4] = [
+    let wrong: [(Tags, _, Tags, _); 4] = [
         (&BAKE_TAGS, [Some(RECEIVER_KEY); 2], &COPY_TAGS, "lacks the tag ami-bakery:delivery"),
         (&COPY_TAGS, [Some(RECEIVER_KEY); 2], &BAKE_TAGS, "lacks the tag ami-bakery:delivery"),
         (&COPY_TAGS, [Some(RECEIVER_KEY), Some(KEYS[0])], &COPY_TAGS, "is encrypted under"),

@@ -1,3 +1,5 @@
+//! Not there yet.
+
 use crate::*;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! What AWS refuses.
+
 use crate::*;
 
 #[tokio::test]

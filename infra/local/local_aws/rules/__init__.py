@@ -74,6 +74,18 @@ IAM_CHANGES = [
     "set_default_policy_version",
 ]
 
+MODULES = [
+    snapshots,
+    registering,
+    volumes,
+    instances,
+    launching,
+    attaching,
+    managed_keys,
+    multi_region,
+    controls,
+]
+
 _installed = False
 
 
@@ -83,7 +95,7 @@ def install():
     if _installed:
         return
     _installed = True
-    for module in (snapshots, registering, volumes, instances, launching, managed_keys, multi_region, controls):
+    for module in MODULES:
         module.install()
     _give_memory()
     guard("ec2", EC2Response, EC2_CALLS)
@@ -104,6 +116,7 @@ def _give_memory():
 
     def made(backend, *arguments, **named):
         backend.copy_tokens, backend.launch_tokens, backend.bin = {}, {}, {}
+        backend.freed_names = {}
         backend.public_images = backend.public_snapshots = public_access.UNBLOCKED
         make(backend, *arguments, **named)
 

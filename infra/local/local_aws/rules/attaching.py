@@ -1,19 +1,23 @@
 """Attached volumes: their data keys are decrypted when they are attached and when their instance starts."""
 
+from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import InstanceState, StateReason
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.responses.instances import InstanceResponse
 
 from . import pages
 from .creating import find_instance
-from .ebs_keys import key_named
+from .ebs_keys import ebs_grant, key_named
 from .errors import ec2
+from .grant_calls import remove
 from .registry import rule
+from .switches import switch
 from .visibility import may_read
 from .world import find_snapshot
 
 _attach_volume, _create_volume = ElasticBlockStore.attach_volume, ElasticBlockStore.create_volume
 _start_instances = InstanceResponse.start_instances
+_attach, _detach = EBSBackend.attach_volume, EBSBackend.detach_volume
 
 
 def attach_volume(response):
@@ -64,6 +68,34 @@ def create_volume(response):
 def _unreadable(snapshot_id):
     """A volume is made from another account's snapshot only with its createVolumePermission."""
     raise ec2("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
+
+
+def attach_to_instance(backend, volume_id, instance_id, *arguments, **named):
+    attachment = _attach(backend, volume_id, instance_id, *arguments, **named)
+    volume = backend.volumes[volume_id]
+    key = key_named(backend, volume.kms_key_id or "") if volume.encrypted else None
+    volume.grant = _volume_grant(key, instance_id, volume) if key else None
+    return attachment
+
+
+@rule("ebs-grant-per-volume", pages.KMS_QUOTAS)
+def _volume_grant(key, instance_id, volume):
+    """EBS has a grant on the key of each attached encrypted volume, as long as it is attached. (A switch.)"""
+    if not switch("volume-grants"):
+        return None
+    return key, ebs_grant(key, instance_id, volume.id, volume.ec2_backend.account_id)
+
+
+def detach_from_instance(backend, volume_id, *arguments, **named):
+    attachment = _detach(backend, volume_id, *arguments, **named)
+    key, grant = getattr(backend.volumes[volume_id], "grant", None) or (None, None)
+    if grant and grant.id in key.grants:
+        remove(key, grant.id)
+    return attachment
+
+
+def install():
+    EBSBackend.attach_volume, EBSBackend.detach_volume = attach_to_instance, detach_from_instance
 
 
 CALLS = [attach_volume, start_instances, create_volume]

@@ -9,7 +9,7 @@ from . import copy_checks, copy_keys, lineage, names, pages, tags, time_based
 from .callers import caller_of
 from .copy_work import CopyWork
 from .errors import missing
-from .images import Device, Image
+from .images import Device, Image, check_quota
 from .registry import rule
 from .snapshots import NO_VOLUME, Snapshot
 from .timing import now
@@ -62,6 +62,7 @@ def copy_image(response):
     copy_checks.not_decrypted(source, ask("Encrypted"))
     time_based.check_throughput(source.snapshots, minutes, source.ec2_backend, backend)
     names.check(backend, ask("Name"))
+    check_quota(backend)
     copy_checks.room(backend)
 
     image = CopiedImage(source, caller, backend, ask("Name"), ask("Description", source.description), [])

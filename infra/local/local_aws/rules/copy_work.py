@@ -1,13 +1,14 @@
 """The work of a copy: its keys are tried when it begins and when it ends, and EBS holds grants in between."""
 
+from moto.core.exceptions import JsonRESTError
+
 from . import pages
 from .copy_keys import inaccessible
-from .grant_calls import add, remove
+from .ebs_keys import ebs_grant
+from .grant_calls import remove
 from .registry import rule
 from .timing import COPY_CHECK_SECONDS, now
 from .world import find_key
-
-CHILD_OPERATIONS = ["Decrypt", "Encrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"]
 
 
 class CopyWork:
@@ -31,13 +32,22 @@ class CopyWork:
         running = [use for use in self.uses if use.snapshot.span.end >= moment]
         reasons = (inaccessible(use, self.caller, moment) for use in running)
         why = next(filter(None, reasons), None) if moment == self.start or _tried_again() else None
+        if why is None and moment == self.start:
+            why = self._open()
         if why:
             self.failed(why, moment)
             for use in running:
                 use.snapshot.fail(why, moment)
             self.stop()
-        elif moment == self.start:
-            self.grants = [made for use in self.uses for made in _child_grants(use, self.caller)]
+
+    def _open(self):
+        """Makes EBS's own grants. Answers why not, if a key has no room for them."""
+        try:
+            for use in self.uses:
+                self.grants += _child_grants(use, self.caller)
+        except JsonRESTError as error:
+            return error.message
+        return None
 
     def stop(self):
         """EBS retires its grants when the copy has ended, in whatever way."""
@@ -66,8 +76,5 @@ def _child_grants(use, caller):
         region = snapshot.ec2_backend.region_name
         key = find_key(snapshot.ec2_backend.account_id, region, snapshot.kms_key_id or "")
         if snapshot.encrypted and key:
-            principal = f"arn:aws:sts::{caller.account}:assumed-role/aws:ec2-infrastructure/{use.snapshot.id}"
-            subset = {"EncryptionContextSubset": {"aws:ebs:id": snapshot.id}}
-            retiring = f"ec2.{region}.amazonaws.com"
-            made.append((key, add(key, None, principal, CHILD_OPERATIONS, subset, retiring, caller.account)))
+            made.append((key, ebs_grant(key, use.snapshot.id, snapshot.id, caller.account)))
     return made

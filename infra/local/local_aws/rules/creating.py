@@ -8,7 +8,7 @@ from . import concurrency, names, pages, tags
 from .callers import caller_of
 from .ebs_keys import usable
 from .errors import ec2, missing
-from .images import Device, Image
+from .images import Device, Image, check_quota
 from .lineage import inherited
 from .registry import rule
 from .snapshots import snapshot_of
@@ -60,7 +60,7 @@ def _key_needed(image, at):
     needed = [operation for operation in switch("create-image-key-operations").split(",") if operation]
     for snapshot in image.snapshots if needed else ():
         key = find_key(image.owner_id, image.ec2_backend.region_name, snapshot.kms_key_id or "")
-        if snapshot.encrypted and not usable(key, image.caller, image.made_at, snapshot.id, needed):
+        if key is not None and not usable(key, image.caller, image.made_at, snapshot.id, needed):
             _fail(image, "Client.InvalidKMSKey.Inaccessible", "Given key ID is not accessible", image.made_at)
 
 
@@ -85,6 +85,7 @@ def create_image(response):
     concurrency.check(instance, _imaged(instance, mappings), ask("NoReboot", False))
     response.error_on_dryrun()
     names.check(backend, name)
+    check_quota(backend)
 
     image = CreatedImage(instance, caller_of(response), backend, name, description, [], **instance.nature())
     backend.amis[image.id] = image

@@ -1,6 +1,7 @@
 """What EBS needs of KMS keys, on behalf of whoever copies, images or launches."""
 
 from . import pages
+from .grant_calls import add
 from .key_access import may
 from .registry import rule
 from .world import find_key
@@ -52,6 +53,16 @@ def _for_resource():
 def _encryption_context(resource_id):
     """EBS uses keys with the id of the snapshot or volume, aws:ebs:id, as the encryption context."""
     return {"aws:ebs:id": resource_id}
+
+
+OWN_OPERATIONS = ["Decrypt", "Encrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"]
+
+
+def ebs_grant(key, user_id, resource_id, account):
+    """Makes a grant of EBS's own on behalf of an account: for what uses the key, constrained to what it is used on."""
+    principal = f"arn:aws:sts::{account}:assumed-role/aws:ec2-infrastructure/{user_id}"
+    subset = {"EncryptionContextSubset": {"aws:ebs:id": resource_id}}
+    return add(key, None, principal, OWN_OPERATIONS, subset, f"ec2.{key.region}.amazonaws.com", account)
 
 
 def key_named(backend, key_id):

@@ -8,7 +8,9 @@ from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.utils import random_ami_id
 
 from . import pages
+from .errors import ec2
 from .registry import rule
+from .switches import switch
 from .tags import tags_of
 from .timing import IMAGE_FINISH_SECONDS, IMAGE_START_SECONDS, moment, now
 
@@ -158,6 +160,13 @@ class Image(amis.Ami):
     def nature(self):
         """What is handed on to instances and images made from this one."""
         return {**{name: getattr(self, name) for name in NATURE}, "product_codes": copy.copy(self.product_codes)}
+
+
+@rule("images-per-region", pages.AMI_QUOTAS)
+def check_quota(backend):
+    """An account has at most 50,000 images in a Region, pending and disabled ones counted."""
+    if len(backend.amis) >= switch("images-per-region"):
+        raise ec2("ResourceLimitExceeded", "Maximum number of AMIs is reached.")
 
 
 def timestamp(seconds):

@@ -6,6 +6,7 @@ from . import pages
 from .errors import ec2, missing
 from .registry import rule
 from .switches import switch
+from .timing import now
 
 MALFORMED = (
     "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' "
@@ -21,6 +22,7 @@ def check(backend, name):
     _length(name)
     _characters(name)
     _unique(backend, name)
+    _free_again(backend, name)
 
 
 @rule("image-name-length", pages.ec2("CreateImage"))
@@ -43,6 +45,14 @@ def _unique(backend, name):
     for image in list(backend.amis.values()):
         if image.name == name and (image.state != "failed" or _failed_keeps_name()):
             raise ec2("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {image.id}")
+
+
+@rule("image-name-freed-later", pages.EC2_ERRORS)
+def _free_again(backend, name):
+    """The name of a deregistered image is blocked until that is known everywhere. (How long is a switch.)"""
+    image_id, at = backend.freed_names.get(name, (None, None))
+    if image_id and now() < at + switch("image-name-freed-seconds"):
+        raise ec2("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {image_id}")
 
 
 @rule("failed-image-keeps-name", pages.EC2_ERRORS, without=False)

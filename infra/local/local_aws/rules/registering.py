@@ -14,7 +14,7 @@ from moto.utilities.utils import load_resource
 
 from . import names, tags
 from .errors import ec2
-from .images import Device, Image
+from .images import Device, Image, check_quota
 from .ownership import own_snapshot
 from .snapshots import NO_VOLUME, Snapshot, finished
 from .world import AMAZON
@@ -27,6 +27,7 @@ def register_image(response):
     ask, backend = response._get_param, response.ec2_backend
     tags.check(ask("TagSpecifications"))
     names.check(backend, ask("Name"))
+    check_quota(backend)
     devices = [_device(backend, mapping) for mapping in ask("BlockDeviceMappings", [])]
     root = ask("RootDeviceName", "/dev/sda1")
     nature = {

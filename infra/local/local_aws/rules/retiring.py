@@ -7,6 +7,7 @@ from .callers import caller_of
 from .errors import ec2
 from .ownership import own_image, own_snapshot
 from .registry import rule
+from .timing import now
 
 
 def deregister_image(response):
@@ -18,6 +19,7 @@ def deregister_image(response):
     pending = image.state == "pending"
     del backend.amis[image.id]
     backend.deleted_amis.append(image.id)
+    backend.freed_names[image.name] = (image.id, now())
     recycle_bin.keep(backend, image)
     if pending:
         _cancel(image)

@@ -26,10 +26,19 @@ def share(image, add, remove):
     if {"Group": "all"} in add:
         check_image(image)
         _marketplace_not_public(image)
+        _public_quota(image)
     wanted = [one for one in image.launch_permissions if one not in remove]
     wanted += [one for one in _distinct(add) if one not in wanted and one not in remove]
     _quota(wanted)
     image.launch_permissions = wanted
+
+
+@rule("public-images-per-region", pages.AMI_QUOTAS)
+def _public_quota(image):
+    """An account has at most 5 public images in a Region."""
+    others = [one for one in list(image.ec2_backend.amis.values()) if one.is_public and one is not image]
+    if len(others) >= switch("public-images-per-region"):
+        raise ec2("ResourceLimitExceeded", "Maximum number of public AMIs is reached.")
 
 
 @rule("share-10000-at-once", pages.ec2("LaunchPermission"))

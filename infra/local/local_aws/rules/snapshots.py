@@ -98,7 +98,7 @@ def _inherited(volume):
     return volume.encrypted, volume.kms_key_id if volume.encrypted else None
 
 
-def create_snapshot(backend, volume_id, description, owner_id=None, from_ami=None):
+def create_snapshot(backend, volume_id, description):
     """moto's, with the key of the volume."""
     volume = backend.get_volume(volume_id)
     concurrency.check_volume(volume)

@@ -17,6 +17,9 @@ class Switch:
 SWITCHES = {
     "image-not-found-seconds": Switch(1.0, "how long DescribeImages by id does not find an image just made"),
     "create-image-state-code": Switch("IncorrectState", "code of CreateImage of an instance in the wrong state"),
+    "image-name-freed-seconds": Switch(1.0, "how long a deregistered image still blocks its name"),
+    "images-per-region": Switch(50_000, "images an account can have in a Region, pending and disabled ones too"),
+    "public-images-per-region": Switch(5, "public images an account can have in a Region"),
     "failed-image-keeps-name": Switch(True, "a failed image holds its name until it is deregistered"),
     "pending-source-code": Switch("InvalidAMIID.Unavailable", "code of CopyImage of an image that is not available"),
     "key-without-encrypted-code": Switch("InvalidParameterDependency", "code of KmsKeyId without Encrypted"),
@@ -34,6 +37,11 @@ SWITCHES = {
     "sharer-needs-key": Switch(True, "ModifySnapshotAttribute needs kms:DescribeKey on the snapshot's key"),
     "grant-seconds": Switch(3.0, "how long a new grant is not seen by those who use the key"),
     "revoke-seconds": Switch(3.0, "how long a revoked grant may still be used"),
+    "volume-grants": Switch(
+        False,
+        "EBS keeps a grant on the key of each attached encrypted volume, as AWS does; off, "
+        "since it is in the way of seeing at a glance whether any grant is left",
+    ),
     "grant-gone-code": Switch("NotFoundException", "code of RevokeGrant and RetireGrant for a grant that is gone"),
     "grants-per-key": Switch(50_000, "grants a key can have"),
     "shares-per-image": Switch(1_000, "accounts, organizations and OUs an image can be shared with"),
