@@ -1,6 +1,7 @@
 //! The one place that turns what AWS answers into an error that the state machine can match and a person can act on.
 
 use crate::aws::Place;
+use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId;
 use lambda_runtime::Diagnostic;
@@ -57,6 +58,21 @@ impl ErrorKind {
             Self::TimedOut => "TimedOut",
             Self::RevokeFailed => "RevokeFailed",
             Self::Unexpected => "Unexpected",
+        }
+    }
+
+    /// Whether AWS itself was short of something, so that the same call may well succeed a moment later.
+    pub fn is_aws_s_own(self) -> bool {
+        match self {
+            Self::Throttled | Self::Unavailable => true,
+            Self::NotVisibleYet
+            | Self::InvalidRequest
+            | Self::AccessDenied
+            | Self::Conflict
+            | Self::ImageFailed
+            | Self::TimedOut
+            | Self::RevokeFailed
+            | Self::Unexpected => false,
         }
     }
 
@@ -175,11 +191,10 @@ pub trait Context<T> {
     fn doing(self, action: &'static str, on: impl fmt::Display, at: &Place) -> Result<T, StepError>;
 }
 
-impl<T, E, R> Context<T> for Result<T, SdkError<E, R>>
+impl<T, E> Context<T> for Result<T, SdkError<E, HttpResponse>>
 where
     E: ProvideErrorMetadata,
-    SdkError<E, R>: RequestId,
-    R: fmt::Debug,
+    SdkError<E, HttpResponse>: RequestId,
 {
     fn doing(self, action: &'static str, on: impl fmt::Display, at: &Place) -> Result<T, StepError> {
         self.map_err(|error| {
@@ -188,7 +203,12 @@ where
                 SdkError::ServiceError(answer) => {
                     let code = answer.err().code().unwrap_or("no error code").to_owned();
                     let said = format!("{code}: {}", answer.err().message().unwrap_or("no message"));
-                    (ErrorKind::of_code(&code), Some(code), said)
+                    let kind = match ErrorKind::of_code(&code) {
+                        // Whatever code a 5xx has, it is AWS's own trouble.
+                        ErrorKind::Unexpected if answer.raw().status().is_server_error() => ErrorKind::Unavailable,
+                        kind => kind,
+                    };
+                    (kind, Some(code), said)
                 }
                 SdkError::TimeoutError(_) => (ErrorKind::Unavailable, None, "no answer in time".to_owned()),
                 SdkError::DispatchFailure(_) => (ErrorKind::Unavailable, None, "the connection failed".to_owned()),

@@ -52,7 +52,9 @@ pub async fn named(ec2: &Client, name: &str, at: &Place) -> Result<Option<ImageL
 /// AWS's.
 pub async fn snapshots(ec2: &Client, image: &ImageLook, at: &Place) -> Result<Vec<SnapshotLook>, StepError> {
     let ask = ec2.describe_snapshots();
-    let ask = if image.snapshot_ids.len() == image.volumes {
+    // An empty list of ids would ask for every snapshot that the account can see.
+    let all_known = image.volumes > 0 && image.snapshot_ids.len() == image.volumes;
+    let ask = if all_known {
         ask.set_snapshot_ids(Some(image.snapshot_ids.iter().map(|id| id.as_str().to_owned()).collect()))
     } else {
         ask.owner_ids("self").filters(filter("description", &format!("*{}*", image.image_id)))

@@ -1,5 +1,6 @@
 """What the tests of the rules have in common: accounts, and the usual things in them."""
 
+import functools
 import json
 
 import boto3
@@ -15,6 +16,21 @@ SESSION = boto3.Session()
 
 # Far longer than any image of these tests takes.
 LONG = 3600
+
+
+@functools.lru_cache(maxsize=100)
+def _client(service, region, endpoint, key_id, secret, token):
+    """To make a client takes longer than most calls."""
+    return SESSION.client(
+        service,
+        region,
+        endpoint_url=endpoint,
+        # The rules are to refuse what is wrong, not botocore.
+        config=Config(retries={"total_max_attempts": 1}, proxies={}, parameter_validation=False),
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+    )
 
 
 class HandClock:
@@ -37,17 +53,7 @@ class Accounts:
     # -- clients -------------------------------------------------------------------------------------------------------
 
     def client(self, service, account=OWNER, region=HERE, role=None):
-        config = Config(retries={"total_max_attempts": 1}, proxies={}, parameter_validation=False)
-        key_id, secret, token = self._keys_of(account, role)
-        return SESSION.client(
-            service,
-            region,
-            endpoint_url=self.endpoint,
-            config=config,
-            aws_access_key_id=key_id,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-        )
+        return _client(service, region, self.endpoint, *self._keys_of(account, role))
 
     def ec2(self, account=OWNER, region=HERE, role=None):
         return self.client("ec2", account, region, role)

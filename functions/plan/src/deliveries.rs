@@ -13,7 +13,7 @@ use bakery::settings::AllowedReceivers;
 use bakery::store::deliveries_key;
 use bakery::time::Timestamp;
 use bakery::{Context, ErrorKind, Place, StepError};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,22 +73,40 @@ pub fn planned(request: &Request, here: &Place, allowed: &AllowedReceivers, prob
 
 /// Looks at every delivery from its receiver's side: its role, its key and, when the bake has been run before, its
 /// copy. What is wrong is the delivery's own problem.
-pub async fn check(clients: &Clients, planned: &mut [Planned], redo: Option<&BakeId>, now: Timestamp) {
+///
+/// # Errors
+/// `Throttled` and `Unavailable`: what passes by itself is nobody's problem, and is tried again.
+pub async fn check(
+    clients: &Clients,
+    planned: &mut [Planned],
+    redo: Option<&BakeId>,
+    now: Timestamp,
+) -> Result<(), StepError> {
     let checks = planned.iter_mut().map(|planned| async move {
-        match receiver_key(clients, &planned.delivery, &planned.key, now).await {
-            Ok(key) => planned.delivery.kms_key_id = Some(key),
-            Err(problem) => planned.delivery.problem = Some(problem),
-        }
-        if let Some(bake_id) = redo
-            && planned.delivery.problem.is_none()
-        {
-            match delivered(clients, &mut planned.delivery, bake_id, now).await {
-                Ok(()) => {}
-                Err(error) => planned.delivery.problem = Some(error.message),
+        match look(clients, planned, redo, now).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind.is_aws_s_own() => Err(error),
+            Err(error) => {
+                planned.delivery.problem = Some(error.message);
+                Ok(())
             }
         }
     });
-    stream::iter(checks).buffer_unordered(CHECKED_AT_ONCE).collect::<()>().await;
+    stream::iter(checks).buffer_unordered(CHECKED_AT_ONCE).try_collect().await
+}
+
+async fn look(
+    clients: &Clients,
+    planned: &mut Planned,
+    redo: Option<&BakeId>,
+    now: Timestamp,
+) -> Result<(), StepError> {
+    let key = receiver_key(clients, &planned.delivery, &planned.key, now).await?;
+    planned.delivery.kms_key_id = Some(key);
+    match redo {
+        Some(bake_id) => delivered(clients, &mut planned.delivery, bake_id, now).await,
+        None => Ok(()),
+    }
 }
 
 /// With `Strict`, one receiver's problem is the whole request's.
@@ -115,37 +133,44 @@ pub fn regions(run: &BakeId, deliveries: &[Delivery]) -> Vec<PlannedRegion> {
         .collect()
 }
 
-/// The ARN of the receiver's key, or what is wrong with it.
-async fn receiver_key(clients: &Clients, delivery: &Delivery, key: &str, now: Timestamp) -> Result<KeyArn, String> {
+/// The ARN of the receiver's key.
+///
+/// # Errors
+/// `InvalidRequest` that says what is wrong with it, `AccessDenied` when the receiver's role cannot be assumed or the
+/// key is closed to it.
+async fn receiver_key(clients: &Clients, delivery: &Delivery, key: &str, now: Timestamp) -> Result<KeyArn, StepError> {
     let place = delivery.place();
+    let wrong = |rule: String| Err(StepError::new(ErrorKind::InvalidRequest, rule));
     if let Ok(arn) = KeyArn::try_from(key)
         && arn.region() != place.region.as_str()
     {
-        return Err(format!(
+        return wrong(format!(
             "key {key} is in {}; the copy in {} needs a key of that Region",
             arn.region(),
             place.region
         ));
     }
-    let kms = clients.kms.at(&place, now).await.map_err(|error| error.message)?;
+    let kms = clients.kms.at(&place, now).await?;
     let found = match kms.describe_key().key_id(key).send().await.doing("kms:DescribeKey", key, &place) {
         Err(error) if error.is("NotFoundException") => {
-            return Err(format!("there is no key {key} in {place}; create it there, or name another as KmsKeyId"));
+            return wrong(format!("there is no key {key} in {place}; create it there, or name another as KmsKeyId"));
         }
-        answer => answer.map_err(|error| error.message)?,
+        answer => answer?,
     };
-    let metadata = found.key_metadata().ok_or_else(|| format!("KMS tells nothing of key {key} in {place}"))?;
+    let Some(metadata) = found.key_metadata() else {
+        return wrong(format!("KMS tells nothing of key {key} in {place}"));
+    };
     if metadata.key_state() != Some(&KeyState::Enabled) {
         let state = metadata.key_state().map_or("in no known state", KeyState::as_str);
-        return Err(format!("key {key} in {place} is {state}; enable it, or name another as KmsKeyId"));
+        return wrong(format!("key {key} in {place} is {state}; enable it, or name another as KmsKeyId"));
     }
     if metadata.key_manager() == Some(&KeyManagerType::Aws) {
-        return Err(format!("key {key} in {place} is an AWS managed key; name a customer managed key as KmsKeyId"));
+        return wrong(format!("key {key} in {place} is an AWS managed key; name a customer managed key as KmsKeyId"));
     }
     if metadata.key_spec() != Some(&KeySpec::SymmetricDefault) {
-        return Err(format!("key {key} in {place} is not a symmetric encryption key, and EBS takes no other"));
+        return wrong(format!("key {key} in {place} is not a symmetric encryption key, and EBS takes no other"));
     }
-    known(metadata.arn()).map_err(|error| error.message)
+    known(metadata.arn())
 }
 
 /// Finds the copy that an earlier run of the bake delivered, if it is all that it should be.

@@ -92,7 +92,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
     }
     let mut deliveries = deliveries::planned(&request, &clients.here, &clients.allowed, &mut problems);
     let redo = source.as_ref().and_then(|source| source.image.as_ref()).and(bake_id.as_ref());
-    deliveries::check(clients, &mut deliveries, redo, now).await;
+    deliveries::check(clients, &mut deliveries, redo, now).await?;
     if request.strict {
         deliveries::all_or_nothing(&deliveries, &mut problems);
     }

@@ -99,22 +99,13 @@ fn all_gone(stays: &[String]) -> Result<(), StepError> {
 async fn lost(grants: &Grants, run: &Run, delivery: &Delivery, key: &KeyArn) -> Result<Vec<Grant>, StepError> {
     match grants.create(&run.name, delivery, key).await {
         Ok(grant) => Ok(vec![grant]),
-        Err(error) => match error.kind {
-            // Come back: it may be there.
-            ErrorKind::Throttled | ErrorKind::Unavailable => Err(error),
-            // The first call was most likely refused for the same reason; what can be seen decides.
-            ErrorKind::NotVisibleYet
-            | ErrorKind::InvalidRequest
-            | ErrorKind::AccessDenied
-            | ErrorKind::Conflict
-            | ErrorKind::ImageFailed
-            | ErrorKind::TimedOut
-            | ErrorKind::RevokeFailed
-            | ErrorKind::Unexpected => {
-                let name = names::grant(&grants.stack, &run.name, &delivery.account_id, &delivery.region);
-                listed(grants, key, |found| found == name).await
-            }
-        },
+        // Come back: it may be there.
+        Err(error) if error.kind.is_aws_s_own() => Err(error),
+        // The first call was most likely refused for the same reason; what can be seen decides.
+        Err(_) => {
+            let name = names::grant(&grants.stack, &run.name, &delivery.account_id, &delivery.region);
+            listed(grants, key, |found| found == name).await
+        }
     }
 }
 
@@ -142,17 +133,8 @@ async fn revoke(grants: &Grants, grant: &Grant) -> Result<(), StepError> {
     match answer.doing("kms:RevokeGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), &at) {
         Ok(_) => Ok(()),
         Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => Ok(()),
-        Err(error) => match error.kind {
-            ErrorKind::Throttled | ErrorKind::Unavailable => Err(error),
-            ErrorKind::NotVisibleYet
-            | ErrorKind::InvalidRequest
-            | ErrorKind::AccessDenied
-            | ErrorKind::Conflict
-            | ErrorKind::ImageFailed
-            | ErrorKind::TimedOut
-            | ErrorKind::RevokeFailed
-            | ErrorKind::Unexpected => Err(error.as_kind(ErrorKind::RevokeFailed)),
-        },
+        Err(error) if error.kind.is_aws_s_own() => Err(error),
+        Err(error) => Err(error.as_kind(ErrorKind::RevokeFailed)),
     }
 }
 

@@ -7,6 +7,7 @@ minute. Whoever works says so with `with clock.busy():`, and a worker that begin
 
 import heapq
 import itertools
+import logging
 import os
 import threading
 import time
@@ -123,7 +124,15 @@ class Clock:
                     continue
                 callback = heapq.heappop(self._alarms)[2].callback
             if callback:
-                callback()
+                self._call(callback)
+
+    @staticmethod
+    def _call(callback):
+        """One that fails is told of, and the others still ring."""
+        try:
+            callback()
+        except Exception:
+            logging.getLogger(__name__).exception("an alarm failed")
 
 
 clock = Clock(os.environ.get("LOCAL_AWS_SPEED", 60), os.environ.get("LOCAL_AWS_BUSY_SPEED", 1))

@@ -74,6 +74,13 @@ async fn without_a_key_of_the_receiver_nothing_is_copied() {
     assert_eq!(error.kind, ErrorKind::InvalidRequest);
 }
 
+#[tokio::test]
+async fn an_answer_without_an_id_is_unexpected() {
+    let copy = mock!(Ec2::copy_image).then_output(|| CopyImageOutput::builder().build());
+    let error = call(input(Mode::Copy, 1), &[&finds([]), &copy], &[&key_is_visible()]).await.expect_err("no id");
+    assert_eq!(error.kind, ErrorKind::Unexpected);
+}
+
 /// The name and the token of what is asked for.
 async fn identity(input: Input) -> (String, String) {
     let seen = Arc::new(Mutex::new(None));

@@ -28,6 +28,8 @@ async fn an_instance_in_any_other_state_is_refused() {
         let problem = problem(&world, request()).await;
         assert!(problem.starts_with("InstanceId") && problem.contains(&format!("is {name}")), "{problem}");
     }
+    let problem = problem(&changed(|instance| instance.state = None), request()).await;
+    assert!(problem.contains("in no known state"), "{problem}");
 }
 
 #[tokio::test]

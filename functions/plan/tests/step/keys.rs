@@ -1,6 +1,6 @@
 //! The owner's keys.
 
-use crate::owner::{Key, key};
+use crate::owner::{Key, NOTHING, key};
 use crate::*;
 use aws_sdk_kms::types::{KeyManagerType, KeyState};
 
@@ -38,6 +38,19 @@ async fn a_key_that_cannot_be_looked_at_is_refused() {
     for code in ["NotFoundException", "AccessDeniedException"] {
         assert_refused(with(Err(code)), code).await;
     }
+}
+
+#[tokio::test]
+async fn a_key_of_which_kms_tells_nothing_is_refused() {
+    assert_refused(with(Err(NOTHING)), "of which KMS tells nothing").await;
+}
+
+#[tokio::test]
+async fn a_dry_run_that_grants_is_unexpected() {
+    let world = World { grant: NOTHING, ..World::default() };
+    let error = world.plan(request()).await.expect_err("it was to be refused");
+    assert_eq!(error.kind, ErrorKind::Unexpected);
+    assert!(error.message.contains("ignored DryRun"), "{error}");
 }
 
 #[tokio::test]

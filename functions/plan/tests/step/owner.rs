@@ -15,7 +15,7 @@ use aws_sdk_ec2::types::{
     DeviceType, EbsInstanceBlockDevice, Filter, Image, Instance, InstanceBlockDeviceMapping, InstanceState,
     InstanceStateName, Reservation, Snapshot, Tag, Volume,
 };
-use aws_sdk_kms::operation::create_grant::CreateGrantError;
+use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantOutput};
 use aws_sdk_kms::operation::describe_key::{DescribeKeyError, DescribeKeyOutput};
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeySpec, KeyState};
 use aws_sdk_sfn::operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput};
@@ -35,6 +35,9 @@ use std::sync::Arc;
 
 /// What KMS says of a key, or the code with which it refuses to.
 pub type Key = Result<KeyMetadata, &'static str>;
+
+/// Instead of a code: KMS answers, and tells nothing.
+pub const NOTHING: &str = "nothing";
 
 #[derive(Clone)]
 pub struct World {
@@ -77,7 +80,7 @@ impl Default for World {
             owner_keys: KEYS.map(|arn| (arn.to_owned(), Ok(key(arn)))).into(),
             receiver_keys: BTreeMap::from([("alias/ami-bakery".to_owned(), Ok(key(RECEIVER_KEY)))]),
             grant: "DryRunOperationException",
-            executions: BTreeMap::new(),
+            executions: BTreeMap::from([(run("web-1").arn, ExecutionStatus::Running)]),
             profile: None,
             allowed: "*",
             locked_out: false,
@@ -223,6 +226,7 @@ impl World {
         let describe = answers(mock!(Client::describe_key), move |asked| {
             let known = keys.get(asked.key_id().expect("a key")).cloned().unwrap_or(Err("NotFoundException"));
             match world.refusal(operation).map_or(known, Err) {
+                Err(NOTHING) => Ok(DescribeKeyOutput::builder().build()),
                 Ok(metadata) => Ok(DescribeKeyOutput::builder().key_metadata(metadata).build()),
                 Err(code) => Err(DescribeKeyError::generic(refused(code))),
             }
@@ -230,7 +234,10 @@ impl World {
         let grant = answers(mock!(Client::create_grant), move |asked| {
             assert_eq!(asked.dry_run(), Some(true), "a plan grants nothing");
             assert_eq!(asked.grantee_principal(), Some(REVOKE_ROLE), "all that it may ever ask for");
-            Err(CreateGrantError::generic(refused(grant)))
+            match grant {
+                NOTHING => Ok(CreateGrantOutput::builder().build()),
+                code => Err(CreateGrantError::generic(refused(code))),
+            }
         });
         mocks::kms(MatchAny, &[&describe, &grant])
     }

@@ -1,6 +1,6 @@
 //! Who gets the image: a receiver's problem is its delivery's, unless the request is strict.
 
-use crate::owner::{Key, key};
+use crate::owner::{Key, NOTHING, key};
 use crate::*;
 use aws_sdk_kms::types::{KeyManagerType, KeySpec, KeyState};
 use bakery::plan::Delivery;
@@ -44,6 +44,12 @@ async fn a_key_that_is_missing() {
 async fn a_key_that_may_not_be_looked_at() {
     let world = with_key("alias/secret", Err("AccessDeniedException"));
     assert_unusable(&world, "alias/secret", "kms:DescribeKey on alias/secret").await;
+}
+
+#[tokio::test]
+async fn a_key_of_which_kms_tells_nothing() {
+    let world = with_key("alias/void", Err(NOTHING));
+    assert_unusable(&world, "alias/void", "KMS tells nothing of key alias/void").await;
 }
 
 #[tokio::test]
@@ -106,7 +112,6 @@ async fn who_cannot_be_a_receiver_at_all_is_refused_strict_or_not() {
 }
 
 #[tokio::test]
-#[ignore = "BUG in plan: what passes by itself, here throttling, fails the delivery for good instead of being retried"]
 async fn what_passes_by_itself_is_no_problem_of_the_delivery() {
     for (code, kind) in
         [("ThrottlingException", ErrorKind::Throttled), ("KMSInternalException", ErrorKind::Unavailable)]

@@ -1,6 +1,6 @@
 """Step Functions: moto's engine, with what it lacks. Each repair is a function that says what AWS does."""
 
-from . import definitions, executions, expressions, maps, tasks, waiting
+from . import definitions, executions, expressions, maps, outputs, tasks, waiting
 
 
 def install(endpoint):
@@ -8,6 +8,7 @@ def install(endpoint):
 
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     expressions.install()
+    outputs.install()
     waiting.install()
     maps.install()
     tasks.install(endpoint)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import uuid
 
 from .maps import children
@@ -11,12 +12,13 @@ _BAD_NAME = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
 
 
 def install():
-    from moto.stepfunctions.parser.backend.execution import Execution
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend
     from moto.stepfunctions.responses import StepFunctionResponse
 
     StepFunctionsParserBackend.start_execution = _named(StepFunctionsParserBackend.start_execution)
     Execution.get_start_execution_details = _start_time_as_text(Execution.get_start_execution_details)
+    BaseExecutionWorkerCommunication.terminated = _ended_at_once(BaseExecutionWorkerCommunication.terminated)
     StepFunctionResponse.send_task_failure = _send_task_failure
     StepFunctionResponse.get_execution_history = _get_execution_history
     StepFunctionResponse.describe_execution = _describe_execution(StepFunctionResponse.describe_execution)
@@ -47,6 +49,19 @@ def _start_time_as_text(get_start_execution_details):
         return found
 
     return details
+
+
+_ending = threading.Lock()
+
+
+def _ended_at_once(terminated):
+    """An execution that has succeeded has its output; in moto it gets it a moment later."""
+
+    def end(self):
+        with _ending:
+            terminated(self)
+
+    return end
 
 
 def _send_task_failure(self):
@@ -80,13 +95,22 @@ def _get_execution_history(self):
 
 
 def _describe_execution(describe_execution):
-    """A child execution of a Distributed Map can be described; moto does not know it."""
+    """A child execution of a Distributed Map can be described, which moto does not know; the output is JSON even if it
+    is a text, and an execution that has timed out has a date when it did, which moto leaves out."""
     from moto.core.responses import ActionResult
 
     def describe(self):
-        child = children.get(self._get_param("executionArn"))
+        arn = self._get_param("executionArn")
+        child = children.get(arn)
         if child is None:
-            return describe_execution(self)
+            with _ending:
+                found = describe_execution(self).result
+                execution = self.stepfunction_backend.describe_execution(arn)
+            if "output" in found:
+                found["output"] = json.dumps(execution.output)
+            if execution.stop_date:
+                found["stopDate"] = execution.stop_date
+            return ActionResult(found)
         found = _listed(child) | {"input": json.dumps(child.input)}
         if child.output is not None:
             found["output"] = json.dumps(child.output)

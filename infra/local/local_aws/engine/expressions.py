@@ -3,12 +3,16 @@
 import functools
 import hashlib
 import json
+import math
 import random
 import re
 import uuid
 
 from jsonata import Jsonata, jexception
+from jsonata.functions import Functions
 from jsonata.utils import Utils
+
+from ..clock import clock
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 
@@ -36,7 +40,7 @@ def _partition(items, size):
 
 
 def _range(first, last, step):
-    return [first + step * n for n in range(int((last - first) / step) + 1)]
+    return [first + step * n for n in range(math.floor((last - first) / step) + 1)]
 
 
 def _hash(text, algorithm):
@@ -47,7 +51,18 @@ def _random(seed=None):
     return random.random() if seed is None else random.Random(seed).random()
 
 
+def _millis():
+    return int(clock.now() * 1000)
+
+
+def _now(picture=None, timezone=None):
+    return Functions.datetime_from_millis(_millis(), picture, timezone)
+
+
 _FUNCTIONS = {
+    # JSONata's own, but in AWS time.
+    "millis": Jsonata.JLambda(_millis),
+    "now": Jsonata.JLambda(_now),
     "partition": Jsonata.JLambda(_partition),
     "range": Jsonata.JLambda(_range),
     "hash": Jsonata.JLambda(_hash),

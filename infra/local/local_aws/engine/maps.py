@@ -121,5 +121,29 @@ def _as_child_execution(eval_job):
             child.status = "ABORTED"
         else:
             child.status, child.output = "SUCCEEDED", job.job_output
+        _tell_end(child)
 
     return run
+
+
+def _tell_end(child):
+    """A child's history ends as any other's; in moto with its last state."""
+    from moto.stepfunctions.parser import api
+    from moto.stepfunctions.parser.api import HistoryEventType
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+    from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
+
+    if child.status == "SUCCEEDED":
+        kind = HistoryEventType.ExecutionSucceeded
+        details = api.ExecutionSucceededEventDetails(output=json.dumps(child.output))
+        details = EventDetails(executionSucceededEventDetails=details)
+    elif child.status == "FAILED":
+        kind = HistoryEventType.ExecutionFailed
+        details = api.ExecutionFailedEventDetails(error=child.error, cause=child.cause)
+        details = EventDetails(executionFailedEventDetails=details)
+    else:
+        kind = HistoryEventType.ExecutionAborted
+        details = EventDetails(executionAbortedEventDetails=api.ExecutionAbortedEventDetails())
+    last = child.event_manager.get_event_history()[-1]["id"]
+    context = EventHistoryContext(previous_event_id=last)
+    child.event_manager.add_event(context=context, event_type=kind, event_details=details)

@@ -7,12 +7,17 @@ from .. import accounts
 
 
 def install(endpoint):
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service,
+        state_task_service_aws_sdk,
+    )
     from moto.stepfunctions.parser.asl.utils import boto_client
 
     _everywhere(boto_client.boto_client_for, _clients(endpoint))
     state_task_service.StateTaskService._normalise_parameters = _to_boto
     state_task_service.StateTaskService._normalise_response = _from_boto
+    sdk = state_task_service_aws_sdk.StateTaskServiceAwsSdk
+    sdk._normalise_service_error_name = staticmethod(_capitalised(sdk._normalise_service_error_name))
 
 
 def _clients(endpoint):
@@ -74,6 +79,16 @@ def _from_boto(self, response, boto_service_name=None, service_action_name=None)
     shape = _shape(self, boto_service_name, service_action_name, "output_shape")
     if shape is not None:
         self._from_boto_response(response, shape)
+
+
+def _capitalised(normalise_service_error_name):
+    """An error of EC2 is Ec2.Ec2Exception; in moto ec2.ec2Exception."""
+
+    def name(service):
+        found = normalise_service_error_name(service)
+        return found[:1].upper() + found[1:]
+
+    return name
 
 
 def _everywhere(old, new):

@@ -15,6 +15,14 @@ class ClockDatetime(datetime.datetime):
         return datetime.datetime.fromtimestamp(clock.now(), tz)
 
 
+class WholeSeconds(ClockDatetime):
+    """For a Wait's Timestamp, which is in UTC: moto cuts off what is left of a second, and would end too early."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.datetime.fromtimestamp(int(clock.now()), datetime.UTC).replace(tzinfo=None)
+
+
 def install():
     _tell_aws_time()
     _wait()
@@ -35,8 +43,9 @@ def _tell_aws_time():
     ours = types.SimpleNamespace(
         datetime=ClockDatetime, timezone=datetime.timezone, timedelta=datetime.timedelta, date=datetime.date
     )
-    for module in (models, state, map_run_record, timestamp, event_manager, execution):
+    for module in (models, state, map_run_record, event_manager, execution):
         module.datetime = ours
+    timestamp.datetime = types.SimpleNamespace(datetime=WholeSeconds)
 
 
 def _wait():
@@ -81,14 +90,41 @@ class ClockEvent(threading.Event):
         return self.is_set() or clock.wait_for(self, timeout)
 
 
+class WaitingEvent(ClockEvent):
+    """An event that its task does nothing but wait for."""
+
+    def wait(self, timeout=None):
+        with clock.waiting():
+            return super().wait(timeout)
+
+
+class ClockThread(threading.Thread):
+    """A thread that is awaited in AWS seconds."""
+
+    def run(self):
+        try:
+            super().run()
+        finally:
+            self._ended.set()
+
+    def start(self):
+        self._ended = ClockEvent()
+        super().start()
+
+    def join(self, timeout=None):
+        if self._ended.wait(timeout):
+            super().join()
+
+
 def _time_out():
-    """TimeoutSeconds and HeartbeatSeconds are AWS seconds."""
+    """TimeoutSeconds, of a state and of a machine, and HeartbeatSeconds are AWS seconds."""
+    from moto.stepfunctions.parser.asl.component.program import program
     from moto.stepfunctions.parser.asl.component.state.exec import execute_state
     from moto.stepfunctions.parser.asl.eval.callback import callback
 
-    ours = types.SimpleNamespace(Event=ClockEvent, Lock=threading.Lock, RLock=threading.RLock, Thread=threading.Thread)
-    execute_state.threading = ours
-    callback.threading = ours
+    execute_state.threading = types.SimpleNamespace(Event=ClockEvent, Thread=threading.Thread)
+    callback.Event = WaitingEvent
+    program.threading = types.SimpleNamespace(Thread=ClockThread)
 
 
 def _work():

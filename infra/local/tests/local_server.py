@@ -1,0 +1,183 @@
+"""A local AWS as a child process, its clients, and its state machines."""
+
+import functools
+import itertools
+import json
+import os
+import pathlib
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+
+import boto3
+from botocore.config import Config
+
+HERE = pathlib.Path(__file__).parent
+OWNER, RECEIVER, OTHER = "111111111111", "222222222222", "333333333333"
+START_SECONDS, END_SECONDS = 60, 40
+_number = itertools.count()
+
+
+def unique(name):
+    """A name that no other test uses."""
+    return f"{name}-{next(_number)}"
+
+
+def write_functions(folder):
+    """A function's binary is whatever speaks the Lambda Runtime API: here a script."""
+    binary = folder / "probe"
+    binary.write_text(f"#!{sys.executable} -SE\n" + (HERE / "probe.py").read_text())
+    binary.chmod(0o755)
+    return folder
+
+
+class LocalServer:
+    """`with LocalServer(folder, functions) as server:` has one running meanwhile."""
+
+    def __init__(self, folder, functions, speed=3600):
+        self.folder, self.log = folder, folder / "local-aws.log"
+        self._command = [sys.executable, "-m", "local_aws", "serve", "--no-stack"]
+        self._command += ["--dir", folder, "--functions", functions]
+        # Nothing of who runs the tests reaches it.
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        self._environment = kept | {
+            "PYTHONPATH": str(HERE.parent),
+            "LOCAL_AWS_PORT": "0",
+            "LOCAL_AWS_SPEED": str(speed),
+        }
+
+    def __enter__(self):
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+            )
+        try:
+            readable, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
+            line = self.process.stdout.readline().decode() if readable else ""
+            ready = re.match(r"local AWS ready: (http://\S+) ", line)
+            assert ready, f"it said {line!r}, and in its log: {self.log.read_text()[-2000:]}"
+            self.endpoint = ready.group(1)
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def end(self):
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def own(self, method, path, body=None):
+        """One of the local AWS's own addresses."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.endpoint}/local-aws/{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    @functools.cache
+    def client(self, service, region="us-east-1", access_key="owner", secret="secret", token=None):
+        """A client of whoever holds these credentials: the owner, unless they came from STS."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=region,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32),
+        )
+
+    def role(self, arn, caller=None, **ask):
+        """What `AssumeRole` gives, as the last three arguments of `client`. 12 hours are 12 idle seconds here."""
+        ask = {"DurationSeconds": 12 * 3600, "RoleSessionName": "test", **ask}
+        found = (caller or self.client("sts")).assume_role(RoleArn=arn, **ask)["Credentials"]
+        return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
+
+    def as_role(self, arn, service, region="us-east-1"):
+        return self.client(service, region, *self.role(arn))
+
+    def entered(self, account, service):
+        """A client in another account, by any role of it."""
+        return self.as_role(f"arn:aws:iam::{account}:role/Anything", service)
+
+
+class Machines:
+    """State machines in JSONata, whose first state is the one that they start at."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def create(self, states, **fields):
+        definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states, **fields}
+        role = f"arn:aws:iam::{OWNER}:role/machine"
+        made = self.client.create_state_machine(
+            name=unique("machine"), definition=json.dumps(definition), roleArn=role
+        )
+        return made["stateMachineArn"]
+
+    def start(self, machine, value=None, **ask):
+        if value is not None:
+            ask["input"] = json.dumps(value)
+        return self.client.start_execution(stateMachineArn=machine, **ask)["executionArn"]
+
+    def end(self, execution):
+        """What DescribeExecution tells when it has ended, its input and output as values."""
+        end = time.monotonic() + END_SECONDS
+        while (found := self.client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            assert time.monotonic() < end, f"still running: {self.types(execution)}"
+            time.sleep(0.01)
+        for name in ("input", "output"):
+            if name in found:
+                found[name] = json.loads(found[name])
+        return found
+
+    def run(self, states, value=None, **fields):
+        return self.end(self.start(self.create(states, **fields), value))
+
+    def output(self, states, value=None, **fields):
+        """What it gives, if it succeeds."""
+        found = self.run(states, value, **fields)
+        assert found["status"] == "SUCCEEDED", (found.get("error"), found.get("cause"))
+        return found["output"]
+
+    def events(self, execution, **ask):
+        return self.client.get_execution_history(executionArn=execution, **ask)["events"]
+
+    def types(self, execution):
+        return [event["type"] for event in self.events(execution)]
+
+
+def task(resource, arguments=None, **fields):
+    """A Task state, the last one if nothing is said."""
+    state = {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Arguments": arguments or {}, **fields}
+    return state if "Next" in state else {**state, "End": True}
+
+
+def machine_map(items, states, mode="INLINE", **fields):
+    """A Map state over `items`."""
+    config = {"Mode": mode} | ({"ExecutionType": "STANDARD"} if mode == "DISTRIBUTED" else {})
+    processor = {"ProcessorConfig": config, "StartAt": next(iter(states)), "States": states}
+    read = {} if items is None else {"Items": items}
+    return {"Type": "Map", **read, "ItemProcessor": processor, "End": True, **fields}
+
+
+def passing(output, **fields):
+    state = {"Type": "Pass", "Output": output, **fields}
+    return state if "Next" in state else {**state, "End": True}
+
+
+def seconds(found):
+    """The AWS seconds that an execution took."""
+    return (found["stopDate"] - found["startDate"]).total_seconds()

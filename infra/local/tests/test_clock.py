@@ -1,0 +1,162 @@
+"""The clock. Time passes by hand where it is read, and very fast where alarms ring."""
+
+import threading
+import types
+
+import pytest
+from local_aws import clock as module
+from local_aws.clock import Clock
+
+#: What waits for an alarm that does not ring gives up then.
+PATIENCE = 20
+
+
+@pytest.fixture
+def machine_time(monkeypatch):
+    """The machine's own seconds, set by hand."""
+    hand = types.SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(
+        module, "time", types.SimpleNamespace(monotonic=lambda: hand.seconds, time=lambda: hand.seconds)
+    )
+    return hand
+
+
+@pytest.fixture
+def by_hand(machine_time):
+    return Clock(speed=60, busy_speed=1, start=1000)
+
+
+def test_idle_is_fast(by_hand, machine_time):
+    machine_time.seconds += 2
+    assert by_hand.now() == 1000 + 120
+
+
+def test_busy_is_slow(by_hand, machine_time):
+    with by_hand.busy():
+        machine_time.seconds += 2
+        assert by_hand.now() == 1000 + 2
+    assert by_hand.now() == 1000 + 2
+    machine_time.seconds += 1
+    assert by_hand.now() == 1000 + 2 + 60
+
+
+def test_busy_as_long_as_anyone_is(by_hand, machine_time):
+    with by_hand.busy():
+        with by_hand.busy():
+            machine_time.seconds += 1
+        machine_time.seconds += 1
+        assert by_hand.now() == 1000 + 2
+
+
+def test_busy_ends_with_an_error(by_hand, machine_time):
+    with pytest.raises(KeyError), by_hand.busy():
+        raise KeyError
+    assert by_hand.state()["busy"] == 0
+
+
+def test_waiting_inside_busy_is_fast(by_hand, machine_time):
+    with by_hand.busy():
+        machine_time.seconds += 1
+        with by_hand.waiting():
+            machine_time.seconds += 1
+        machine_time.seconds += 1
+        assert by_hand.now() == 1000 + 1 + 60 + 1
+
+
+def test_one_waits_and_another_is_busy(by_hand, machine_time):
+    with by_hand.busy(), by_hand.busy():
+        with by_hand.waiting():
+            machine_time.seconds += 1
+        assert by_hand.now() == 1000 + 1
+
+
+def test_state(by_hand, machine_time):
+    assert by_hand.state() == {"now": 1000, "busy": 0, "speed": 60, "alarms": 0}
+    with by_hand.busy():
+        by_hand.call_in(5, print)
+        assert by_hand.state() == {"now": 1000, "busy": 1, "speed": 1, "alarms": 1}
+
+
+def test_starts_at_the_machine_time(machine_time):
+    machine_time.seconds = 77
+    assert Clock().now() == 77
+
+
+# -- alarms ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fast():
+    """It nearly stands still while it is busy, and is very fast when it is not."""
+    return Clock(speed=5000, busy_speed=1e-6)
+
+
+def test_alarms_ring_in_order(fast):
+    rung, done = [], threading.Event()
+    with fast.busy():
+        for delay in (300, 100, 200, 100):
+            fast.call_in(delay, lambda delay=delay, number=len(rung): rung.append((delay, number)))
+        fast.call_in(400, done.set)
+        assert rung == []
+    assert done.wait(PATIENCE)
+    assert [delay for delay, _ in rung] == [100, 100, 200, 300]
+
+
+def test_an_earlier_alarm_rings_before_the_one_that_is_waited_for(fast):
+    """The ringer already waits for the late one when the early one comes."""
+    early, late = threading.Event(), fast.call_in(1e9, print)
+    fast.call_in(10, early.set)
+    assert early.wait(PATIENCE)
+    late.cancel()
+
+
+def test_an_alarm_rings_in_time(fast):
+    begin, told = fast.now(), []
+    rung = threading.Event()
+    fast.call_in(250, lambda: (told.append(fast.now()), rung.set()))
+    assert rung.wait(PATIENCE)
+    assert told[0] >= begin + 250
+
+
+def test_a_cancelled_alarm_does_not_ring(fast):
+    rung, done = [], threading.Event()
+    with fast.busy():
+        alarm = fast.call_in(100, lambda: rung.append("cancelled"))
+        fast.call_in(200, lambda: rung.append("other"))
+        fast.call_in(300, done.set)
+        alarm.cancel()
+    assert done.wait(PATIENCE)
+    assert rung == ["other"]
+
+
+def test_an_alarm_that_fails_stops_no_other(fast):
+    done = threading.Event()
+    with fast.busy():
+        fast.call_in(100, lambda: 1 / 0)
+        fast.call_in(200, done.set)
+    assert done.wait(2)
+
+
+def test_wait_for_an_event_that_comes(fast):
+    event, begin = threading.Event(), fast.now()
+    fast.call_in(100, event.set)
+    assert fast.wait_for(event, 1e9) is True
+    assert begin + 100 <= fast.now() < begin + 1e9
+
+
+def test_wait_for_an_event_that_does_not_come(fast):
+    event, begin = threading.Event(), fast.now()
+    assert fast.wait_for(event, 100) is False
+    assert fast.now() >= begin + 100
+
+
+def test_sleep_is_in_aws_seconds(fast):
+    begin = fast.now()
+    fast.sleep(500)
+    assert fast.now() >= begin + 500
+
+
+def test_no_sleep_of_nothing(by_hand):
+    """Nothing would ever end it: the machine's time stands still."""
+    by_hand.sleep(0)
+    by_hand.sleep(-1)

@@ -1,0 +1,179 @@
+"""Maps, inline and distributed, and the child executions of the latter."""
+
+import json
+import types
+
+import pytest
+from local_aws.engine.maps import _no_more_than_items
+from local_server import machine_map, passing, unique
+
+DOUBLE = {"Double": passing("{% $states.input * 2 %}")}
+#: Fails on 2.
+PICKY = {
+    "Choose": {
+        "Type": "Choice",
+        "Choices": [{"Condition": "{% $states.input = 2 %}", "Next": "Fail"}],
+        "Default": "Give",
+    },
+    "Fail": {"Type": "Fail", "Error": "Picky", "Cause": "Not two."},
+    "Give": passing("{% $states.input * 10 %}"),
+}
+
+
+def both_modes(test):
+    return pytest.mark.parametrize("mode", ["INLINE", "DISTRIBUTED"])(test)
+
+
+@both_modes
+def test_map(machines, mode):
+    states = {"Each": machine_map("{% $states.input %}", DOUBLE, mode, MaxConcurrency=2)}
+    assert machines.output(states, [3, 1, 2, 5, 4]) == [6, 2, 4, 10, 8]
+
+
+@both_modes
+def test_map_of_nothing(machines, mode):
+    assert machines.output({"Each": machine_map([], DOUBLE, mode)}) == []
+
+
+@both_modes
+def test_item_selector(machines, mode):
+    """It sees the parent's variables and input, and the item."""
+    select = {
+        "item": "{% $states.context.Map.Item.Value %}",
+        "at": "{% $states.context.Map.Item.Index %}",
+        "outer": "{% $outer %}",
+    }
+    states = {
+        "Set": passing({}, Assign={"outer": "o"}, Next="Each"),
+        "Each": machine_map(["a", "b"], {"Give": passing("{% $states.input %}")}, mode, ItemSelector=select),
+    }
+    assert machines.output(states) == [{"item": "a", "at": 0, "outer": "o"}, {"item": "b", "at": 1, "outer": "o"}]
+
+
+@pytest.mark.parametrize(("outer", "inner"), [("INLINE", "DISTRIBUTED"), ("DISTRIBUTED", "INLINE")])
+def test_one_inside_the_other(machines, outer, inner):
+    each = {"Each": machine_map("{% $states.input %}", DOUBLE, inner)}
+    states = {"Every": machine_map([[1, 2], [3]], each, outer)}
+    assert machines.output(states) == [[2, 4], [6]]
+
+
+def test_items_from_s3(aws, machines):
+    s3, bucket = aws.client("s3"), unique("bucket")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="items.json", Body=json.dumps([4, 5, 6]))
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Arguments": {"Bucket": "{% $states.input.bucket %}", "Key": "{% 'items' & '.json' %}"},
+    }
+    states = {"Each": machine_map(None, DOUBLE, "DISTRIBUTED", ItemReader=reader)}
+    assert machines.output(states, {"bucket": bucket}) == [8, 10, 12]
+
+
+def test_no_more_threads_than_items():
+    launched = []
+    launch = _no_more_than_items(lambda self, env, eval_input, pool: launched.append(pool))
+    pool = types.SimpleNamespace(_jobs_number=3)
+    for _ in range(1000):
+        launch(None, None, None, pool)
+    assert len(launched) == 3
+
+
+@pytest.fixture
+def tolerant(machines):
+    """A Distributed Map of 1, 2 and 3, of which 2 fails: its execution, and its children's by their input."""
+    states = {"Each": machine_map([1, 2, 3], PICKY, "DISTRIBUTED", Label="Each", ToleratedFailurePercentage=100)}
+    found = machines.run(states)
+    (run,) = machines.client.list_map_runs(executionArn=found["executionArn"])["mapRuns"]
+    listed = machines.client.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+    return types.SimpleNamespace(
+        found=found,
+        run=run,
+        listed=listed,
+        children={child["input"]: child for child in (machines.end(child["executionArn"]) for child in listed)},
+    )
+
+
+def test_tolerated_failures(tolerant):
+    """The percentage may be a whole number; who failed gives null."""
+    assert (tolerant.found["status"], tolerant.found["output"]) == ("SUCCEEDED", [10, None, 30])
+
+
+def test_map_run_counts(machines, tolerant):
+    told = machines.client.describe_map_run(mapRunArn=tolerant.run["mapRunArn"])
+    assert told["executionArn"] == tolerant.found["executionArn"]
+    counts = told["itemCounts"]
+    assert (counts["total"], counts["succeeded"], counts["failed"], counts["running"]) == (3, 2, 1, 0)
+
+
+def test_children_are_listed(machines, tolerant):
+    assert sorted(child["status"] for child in tolerant.listed) == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+    assert {child["mapRunArn"] for child in tolerant.listed} == {tolerant.run["mapRunArn"]}
+    machine = tolerant.found["stateMachineArn"]
+    assert {child["stateMachineArn"] for child in tolerant.listed} == {f"{machine}/Each"}
+    prefix = machine.replace(":stateMachine:", ":execution:")
+    assert all(child["executionArn"] == f"{prefix}/Each:{child['name']}" for child in tolerant.listed)
+    ask = {"mapRunArn": tolerant.run["mapRunArn"], "statusFilter": "FAILED"}
+    (failed,) = machines.client.list_executions(**ask)["executions"]
+    assert failed["executionArn"] == tolerant.children[2]["executionArn"]
+
+
+def test_children_are_described(tolerant):
+    one, two = tolerant.children[1], tolerant.children[2]
+    assert (one["status"], one["output"]) == ("SUCCEEDED", 10)
+    assert (two["status"], two["error"], two["cause"]) == ("FAILED", "Picky", "Not two.")
+    assert tolerant.found["startDate"] <= one["startDate"] <= one["stopDate"] <= tolerant.found["stopDate"]
+
+
+def test_children_have_a_history(machines, tolerant):
+    def names(execution):
+        events = machines.events(execution)
+        return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+
+    one, two = (tolerant.children[item]["executionArn"] for item in (1, 2))
+    assert names(one) == ["Choose", "Give"] and names(two) == ["Choose", "Fail"]
+    assert names(tolerant.found["executionArn"]) == ["Each"]
+    assert machines.types(one)[0] == "ExecutionStarted" and machines.types(one)[-1] == "ExecutionSucceeded"
+    assert machines.types(two)[-1] == "ExecutionFailed"
+    started = machines.events(one)[0]
+    assert json.loads(started["executionStartedEventDetails"]["input"]) == 1
+    ids = [event["id"] for event in machines.events(one)]
+    assert ids == list(range(1, len(ids) + 1))
+
+
+def test_a_failure_is_the_maps_unless_it_is_caught(machines):
+    """Inline, one failure fails them all."""
+    found = machines.run({"Each": machine_map([1, 2, 3], PICKY)})
+    assert (found["status"], found["error"], found["cause"]) == ("FAILED", "Picky", "Not two.")
+
+
+def test_children_know_their_own_execution(machines):
+    give = {"Give": passing({"name": "{% $states.context.Execution.Name %}", "id": "{% $states.context.Execution.Id %}"})}
+    states = {
+        "Each": machine_map([1, 2], give, "DISTRIBUTED", Next="After"),
+        "After": passing({"children": "{% $states.input %}", "own": "{% $states.context.Execution.Name %}"}),
+    }
+    del states["Each"]["End"]
+    found = machines.run(states)
+    own = found["executionArn"].rsplit(":", 1)[1]
+    names = {child["name"] for child in found["output"]["children"]}
+    assert len(names) == 2 and own not in names
+    assert all(child["id"].endswith(f":{child['name']}") for child in found["output"]["children"])
+    assert found["output"]["own"] == own
+
+
+def test_children_do_not_see_the_parents_variables(machines):
+    look = {"Look": passing("{% $exists($secret) %}")}
+    states = {"Set": passing({}, Assign={"secret": 1}, Next="Each"), "Each": machine_map([1], look, "DISTRIBUTED")}
+    assert machines.output(states) == [False]
+
+
+def test_children_may_assign_the_parents_names(machines):
+    inner = {"Set": passing({}, Assign={"name": "child"}, Next="Give"), "Give": passing("{% $name %}")}
+    states = {
+        "Before": passing({}, Assign={"name": "parent"}, Next="Each"),
+        "Each": machine_map([1], inner, "DISTRIBUTED", Next="After"),
+        "After": passing("{% $append($states.input, $name) %}"),
+    }
+    del states["Each"]["End"]
+    assert machines.output(states) == ["child", "parent"]
