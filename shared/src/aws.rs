@@ -41,7 +41,7 @@ pub struct Aws {
 
 /// Credentials got by role chaining last an hour. They are renewed when less than this is left, since a task may be
 /// retried for a while with the moment at which its state was entered.
-const RENEW_SECONDS_BEFORE_EXPIRY: i64 = 15 * 60;
+const RENEW_SECONDS_BEFORE_EXPIRY: i64 = 35 * 60;
 
 impl Aws {
     /// Reads the environment that Lambda and the template give.

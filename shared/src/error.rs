@@ -104,7 +104,9 @@ impl ErrorKind {
             // The next attempt assumes the role anew.
             | "ExpiredToken"
             | "ExpiredTokenException"
-            | "RequestExpired" => Self::Unavailable,
+            | "RequestExpired"
+            | "RequestTimeout"
+            | "OperationAborted" => Self::Unavailable,
             // A role that was made a moment ago is "not a valid principal" for a while.
             "InvalidAMIID.NotFound" | "InvalidSnapshot.NotFound" | "InvalidArnException" => Self::NotVisibleYet,
             "AccessDenied"
@@ -204,6 +206,7 @@ where
                     let code = answer.err().code().unwrap_or("no error code").to_owned();
                     let said = format!("{code}: {}", answer.err().message().unwrap_or("no message"));
                     let kind = match ErrorKind::of_code(&code) {
+                        ErrorKind::Unexpected if answer.raw().status().as_u16() == 429 => ErrorKind::Throttled,
                         // Whatever code a 5xx has, it is AWS's own trouble.
                         ErrorKind::Unexpected if answer.raw().status().is_server_error() => ErrorKind::Unavailable,
                         kind => kind,

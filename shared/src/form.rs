@@ -16,7 +16,7 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Some(value) => write!(f, "{} = {}: {}", self.field, shortened(value), self.rule),
+            Some(value) => write!(f, "{} = {}: {}", self.field, shortened(value.to_string(), LONGEST_VALUE), self.rule),
             None => write!(f, "{}: {}", self.field, self.rule),
         }
     }
@@ -25,21 +25,22 @@ impl fmt::Display for Problem {
 /// Nobody needs more of a wrong value than this to find it.
 const LONGEST_VALUE: usize = 100;
 
-fn shortened(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() <= LONGEST_VALUE {
+fn shortened(text: String, limit: usize) -> String {
+    if text.chars().count() <= limit {
         return text;
     }
-    text.chars().take(LONGEST_VALUE).chain(std::iter::once('…')).collect()
+    text.chars().take(limit).chain(std::iter::once('…')).collect()
 }
 
 /// All problems of one request.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<Problem>);
 
-/// The cause of a failed execution holds 32,768 characters; this many problems fit with room to spare.
-/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html>
-const MOST_LISTED: usize = 60;
+/// The cause of a failed execution holds 32,768 characters, and Lambda wraps the message in JSON, which makes it longer.
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>
+const LONGEST_MESSAGE: usize = 20_000;
+/// One rule can hold what AWS said, which can be long.
+const LONGEST_RULE: usize = 1_500;
 
 impl Problems {
     pub fn add(&mut self, field: impl Into<String>, value: Option<Value>, rule: impl Into<String>) {
@@ -61,11 +62,13 @@ impl Problems {
         let count = self.0.len();
         let mut message =
             format!("The request has {count} problem{}; nothing was touched.", if count == 1 { "" } else { "s" });
-        for problem in self.0.iter().take(MOST_LISTED) {
-            message.push_str(&format!("\n- {problem}"));
-        }
-        if count > MOST_LISTED {
-            message.push_str(&format!("\n- and {} more", count - MOST_LISTED));
+        for (listed, problem) in self.0.iter().enumerate() {
+            let line = format!("\n- {}", shortened(problem.to_string(), LONGEST_RULE));
+            if message.len() + line.len() > LONGEST_MESSAGE {
+                message.push_str(&format!("\n- and {} more", count - listed));
+                break;
+            }
+            message.push_str(&line);
         }
         Err(StepError::new(ErrorKind::InvalidRequest, message))
     }
@@ -180,6 +183,10 @@ mod tests {
             );
         }
         let message = problems.refuse().expect_err("a thousand problems").message;
-        assert!(message.len() < 32_768 && message.ends_with("and 940 more"), "{}", message.len());
+        assert!(
+            serde_json::to_string(&message).expect("a text").len() < 32_768 && message.ends_with(" more"),
+            "{}",
+            message.len()
+        );
     }
 }

@@ -1,11 +1,12 @@
 //! Looks at images and snapshots in EC2 and tells what it sees without an SDK type.
 
-use crate::ids::ImageId;
+use crate::ids::{ImageId, SnapshotId};
 use crate::readiness::{ImageLook, SnapshotLook};
 use crate::{Context, ErrorKind, Place, StepError};
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::describe_snapshots::builders::DescribeSnapshotsFluentBuilder;
 use aws_sdk_ec2::types::{Filter, Image, ResourceType, Snapshot, Tag, TagSpecification};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The image with this id, or nothing if EC2 does not (yet, or any more) show it.
 ///
@@ -57,10 +58,35 @@ pub async fn snapshots(ec2: &Client, image: &ImageLook, at: &Place) -> Result<Ve
     let ask = if all_known {
         ask.set_snapshot_ids(Some(image.snapshot_ids.iter().map(|id| id.as_str().to_owned()).collect()))
     } else {
-        ask.owner_ids("self").filters(filter("description", &format!("*{}*", image.image_id)))
+        ask.owner_ids("self").filters(filter("description", &format!("*{}*", image.image_id))).max_results(PAGE)
     };
-    let found = ask.send().await.doing("ec2:DescribeSnapshots", &image.image_id, at)?;
-    found.snapshots().iter().map(snapshot_look).collect()
+    all_pages(ask, &image.image_id, at).await
+}
+
+/// The account's own snapshots that carry all of these tags.
+///
+/// # Errors
+/// AWS's.
+pub async fn tagged_snapshots(ec2: &Client, tags: &[(&str, &str)], at: &Place) -> Result<Vec<SnapshotLook>, StepError> {
+    let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), value)).collect();
+    let ask = ec2.describe_snapshots().owner_ids("self").set_filters(Some(filters)).max_results(PAGE);
+    all_pages(ask, &"this delivery's snapshots", at).await
+}
+
+/// The most that one answer holds.
+const PAGE: i32 = 1000;
+
+async fn all_pages(
+    ask: DescribeSnapshotsFluentBuilder,
+    of: &impl std::fmt::Display,
+    at: &Place,
+) -> Result<Vec<SnapshotLook>, StepError> {
+    let mut pages = ask.into_paginator().items().send();
+    let mut snapshots = Vec::new();
+    while let Some(snapshot) = pages.next().await {
+        snapshots.push(snapshot_look(&snapshot.doing("ec2:DescribeSnapshots", of, at)?)?);
+    }
+    Ok(snapshots)
 }
 
 fn filter(name: &str, value: &str) -> Filter {
@@ -69,19 +95,19 @@ fn filter(name: &str, value: &str) -> Filter {
 
 fn image_look(image: &Image) -> Result<ImageLook, StepError> {
     let volumes: Vec<_> = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()).collect();
+    let ids = volumes.iter().filter_map(|ebs| ebs.snapshot_id()).map(|id| known(Some(id)));
+    let ids: BTreeSet<SnapshotId> = ids.collect::<Result<_, _>>()?;
     let reason = image.state_reason().and_then(|reason| reason.message().or(reason.code()));
+    let state = image.state().map(|state| state.as_str().to_owned()).unwrap_or_default();
     Ok(ImageLook {
         image_id: known(image.image_id())?,
         name: image.name().unwrap_or_default().to_owned(),
         owner_id: image.owner_id().unwrap_or_default().to_owned(),
-        state: image.state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        // Once the image is available, a mapping without a snapshot is an empty volume, not one that is yet to come.
+        volumes: if state == "available" { ids.len() } else { volumes.len() },
+        state,
         reason: reason.map(str::to_owned),
-        volumes: volumes.len(),
-        snapshot_ids: volumes
-            .iter()
-            .filter_map(|ebs| ebs.snapshot_id())
-            .map(|id| known(Some(id)))
-            .collect::<Result<_, _>>()?,
+        snapshot_ids: ids.into_iter().collect(),
         tags: tags(image.tags()),
     })
 }

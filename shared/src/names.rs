@@ -11,6 +11,8 @@ pub const STACK_TAG: &str = "ami-bakery:stack";
 pub const BAKE_TAG: &str = "ami-bakery:bake-id";
 /// On a receiver's copy and its snapshots: which delivery they are.
 pub const DELIVERY_TAG: &str = "ami-bakery:delivery";
+/// On a receiver's copy and its snapshots: the run that asked for it.
+pub const RUN_TAG: &str = "ami-bakery:run";
 /// On a receiver's copy: which attempt made it.
 pub const ATTEMPT_TAG: &str = "ami-bakery:attempt";
 

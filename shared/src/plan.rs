@@ -1,10 +1,10 @@
 //! What `plan` decided: what the state machine carries, and what waits for it in the bucket.
 
-use crate::Place;
 use crate::ids::{AccountId, BakeId, ImageId, InstanceId, KeyArn, Region, SnapshotId};
 use crate::outcome::Outcome;
 use crate::request::Reboot;
 use crate::time::Timestamp;
+use crate::{ErrorKind, Place};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub struct Plan {
     pub keep_sharing: bool,
     /// What was noticed and does not stop the bake.
     pub warnings: Vec<String>,
-    /// What is planned for each delivery; only in a dry run.
+    /// What is planned for the deliveries, as many as fit; only in a dry run.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub deliveries: Vec<Delivery>,
     /// What an earlier run of the bake reached; only when nothing is left to do.
@@ -148,13 +148,25 @@ pub struct Failure {
     pub error: String,
     #[serde(default)]
     pub cause: String,
+    /// What went wrong beside it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub also: Option<Box<Failure>>,
 }
 
 impl Failure {
     /// The message in words, without Lambda's wrapping.
     pub fn reason(&self) -> String {
         let wrapped: Option<serde_json::Value> = serde_json::from_str(&self.cause).ok();
-        wrapped.as_ref().and_then(|value| value.get("errorMessage")?.as_str()).unwrap_or(&self.cause).to_owned()
+        let reason = wrapped.as_ref().and_then(|value| value.get("errorMessage")?.as_str()).unwrap_or(&self.cause);
+        match &self.also {
+            Some(also) => format!("{reason} Also {}: {}", also.error, also.reason()),
+            None => reason.to_owned(),
+        }
+    }
+
+    /// Whether AWS has said no, so that it is known that nothing was done.
+    pub fn is_refusal(&self) -> bool {
+        ErrorKind::ALL.iter().any(|kind| kind.name() == self.error && *kind != ErrorKind::Unavailable)
     }
 }
 
@@ -167,9 +179,12 @@ mod tests {
         let wrapped = Failure {
             error: "ImageFailed".into(),
             cause: r#"{"errorType":"ImageFailed","errorMessage":"why"}"#.into(),
+            also: None,
         };
         assert_eq!(wrapped.reason(), "why");
-        let plain = Failure { error: "States.Timeout".into(), cause: "late".into() };
+        let plain = Failure { error: "States.Timeout".into(), cause: "late".into(), also: None };
         assert_eq!(plain.reason(), "late");
+        let both = Failure { also: Some(Box::new(plain)), ..wrapped };
+        assert_eq!(both.reason(), "why Also States.Timeout: late");
     }
 }

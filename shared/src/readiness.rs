@@ -12,7 +12,7 @@ pub struct ImageLook {
     pub state: String,
     /// Why it failed, if EC2 says so.
     pub reason: Option<String>,
-    /// How many EBS volumes it maps.
+    /// How many snapshots it has, or is going to have.
     pub volumes: usize,
     /// Fewer than `volumes` while it is pending: the ids come late.
     pub snapshot_ids: Vec<SnapshotId>,
@@ -65,7 +65,8 @@ pub fn readiness(image: &ImageLook, snapshots: &[SnapshotLook]) -> Readiness {
             Readiness::Failed(reason)
         };
     }
-    let complete = image.snapshot_ids.len() == image.volumes
+    let complete = image.volumes > 0
+        && image.snapshot_ids.len() == image.volumes
         && snapshots.len() == image.volumes
         && snapshots.iter().all(|snapshot| snapshot.state == "completed");
     if image.state == "available" && complete {

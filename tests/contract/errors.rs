@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 
 /// What Lambda and Step Functions say themselves.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>
-const OF_AWS: [&str; 7] = [
+const OF_AWS: [&str; 9] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
     "Sandbox.Timedout",
     "Runtime.ExitError",
     "States.Timeout",
@@ -102,7 +104,6 @@ fn a_task_outlives_its_function() {
     for state in states().iter().filter(|state| state.function().is_some()) {
         let limit = match state.function() {
             Some("Plan") => 900,
-            Some("Share" | "Report") => 300,
             _ => 60,
         };
         let timeout = state.body["TimeoutSeconds"].as_u64().expect("a task has a time-out");

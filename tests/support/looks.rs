@@ -7,13 +7,18 @@ use aws_sdk_ec2::operation::describe_snapshots::DescribeSnapshotsOutput;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Image, ImageState, Snapshot, SnapshotState, StateReason, Tag,
 };
-use bakery::names::{ATTEMPT_TAG, BAKE_TAG, DELIVERY_TAG, STACK_TAG};
+use bakery::names::{ATTEMPT_TAG, BAKE_TAG, DELIVERY_TAG, RUN_TAG, STACK_TAG};
 
 /// The tags of the golden image.
 pub const BAKE_TAGS: [(&str, &str); 2] = [(STACK_TAG, STACK), (BAKE_TAG, "web-1")];
 /// The tags of the first copy for `RECEIVERS[0]`.
-pub const COPY_TAGS: [(&str, &str); 4] =
-    [(STACK_TAG, STACK), (BAKE_TAG, "web-1"), (DELIVERY_TAG, "web-1/222222222222/us-east-1"), (ATTEMPT_TAG, "1")];
+pub const COPY_TAGS: [(&str, &str); 5] = [
+    (STACK_TAG, STACK),
+    (BAKE_TAG, "web-1"),
+    (DELIVERY_TAG, "web-1/222222222222/us-east-1"),
+    (RUN_TAG, "web-1"),
+    (ATTEMPT_TAG, "1"),
+];
 
 /// An image with one volume for each of its snapshots.
 pub fn image(id: &str, state: &str, snapshots: &[&str], tags: &[(&str, &str)]) -> Image {

@@ -1,7 +1,8 @@
 //! Removes the copies of a delivery that is given up.
 
 use aws_sdk_ec2::Client;
-use bakery::ids::ImageId;
+use bakery::ids::{ImageId, SnapshotId};
+use bakery::images::tagged_snapshots;
 use bakery::readiness::ImageLook;
 use bakery::{Context, ErrorKind, Place, StepError};
 
@@ -10,7 +11,7 @@ use bakery::{Context, ErrorKind, Place, StepError};
 ///
 /// # Errors
 /// `NotVisibleYet` while a copy can still be seen, else AWS's.
-pub async fn cancel(ec2: &Client, copies: Vec<ImageLook>, at: &Place) -> Result<Vec<ImageId>, StepError> {
+pub async fn remove(ec2: &Client, copies: Vec<ImageLook>, at: &Place) -> Result<Vec<ImageId>, StepError> {
     let copies: Vec<_> =
         copies.into_iter().filter(|copy| copy.state != "deregistered").map(|copy| copy.image_id).collect();
     for copy in &copies {
@@ -25,31 +26,36 @@ pub async fn cancel(ec2: &Client, copies: Vec<ImageLook>, at: &Place) -> Result<
     Ok(copies)
 }
 
+/// A 200 can hide snapshots that were not deleted: these are looked for afterwards.
 async fn deregister(ec2: &Client, copy: &ImageId, at: &Place) -> Result<(), StepError> {
     let answer = ec2.deregister_image().image_id(copy.as_str()).delete_associated_snapshots(true).send().await;
-    let answer = match answer.doing("ec2:DeregisterImage", copy, at) {
-        Err(error) if error.is("InvalidAMIID.NotFound") || error.is("InvalidAMIID.Unavailable") => return Ok(()),
-        answer => answer?,
-    };
-    // A 200 can hide snapshots that were not deleted.
-    let kept: Vec<_> = answer
-        .delete_snapshot_results()
-        .iter()
-        .filter(|result| {
-            result.return_code().is_some_and(|code| code.as_str() != "success" && code.as_str() != "skipped")
-        })
-        .map(|result| {
-            format!(
-                "{} ({})",
-                result.snapshot_id().unwrap_or_default(),
-                result.return_code().map_or("", |c| c.as_str())
-            )
-        })
-        .collect();
-    if kept.is_empty() {
+    match answer.doing("ec2:DeregisterImage", copy, at) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is("InvalidAMIID.NotFound") || error.is("InvalidAMIID.Unavailable") => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes the snapshots with these tags that no image uses. A pending image may not name its snapshots, so that
+/// deregistering it leaves them behind, still reading under the owner's key.
+///
+/// # Errors
+/// `NotVisibleYet` while one can still be seen, else AWS's.
+pub async fn remove_snapshots(ec2: &Client, tags: &[(&str, &str)], at: &Place) -> Result<(), StepError> {
+    let mut deleted = Vec::new();
+    for snapshot in tagged_snapshots(ec2, tags, at).await? {
+        let id = snapshot.snapshot_id;
+        match ec2.delete_snapshot().snapshot_id(id.as_str()).send().await.doing("ec2:DeleteSnapshot", &id, at) {
+            Ok(_) => deleted.push(id),
+            Err(error) if error.is("InvalidSnapshot.InUse") || error.is("InvalidSnapshot.NotFound") => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if deleted.is_empty() {
         return Ok(());
     }
+    let ids: Vec<_> = deleted.iter().map(SnapshotId::as_str).collect();
     let message =
-        format!("Image {copy} in {at} is deregistered, but its snapshots were not deleted: {}.", kept.join(", "));
-    Err(StepError::new(ErrorKind::Unexpected, message))
+        format!("Snapshots {} in {at} were deleted; it is still to be seen that they are gone.", ids.join(", "));
+    Err(StepError::new(ErrorKind::NotVisibleYet, message))
 }

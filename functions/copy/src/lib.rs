@@ -5,9 +5,9 @@ mod cancel;
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_kms::Client as Kms;
 use bakery::ids::{ImageId, KeyArn};
-use bakery::images::{known, tag_specifications, tagged};
-use bakery::names::{self, ATTEMPT_TAG, BAKE_TAG, DELIVERY_TAG, STACK_TAG};
-use bakery::plan::{Bake, Delivery};
+use bakery::images::{known, named, tag_specifications, tagged};
+use bakery::names::{self, ATTEMPT_TAG, BAKE_TAG, DELIVERY_TAG, RUN_TAG, STACK_TAG};
+use bakery::plan::{Bake, Delivery, Failure, Run};
 use bakery::readiness::ImageLook;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
@@ -35,6 +35,7 @@ impl Clients {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Input {
     pub mode: Mode,
+    pub run: Run,
     pub bake: Bake,
     pub delivery: Delivery,
     /// The golden image.
@@ -44,6 +45,18 @@ pub struct Input {
     /// From 1; each attempt has its own name and token.
     pub attempt: u32,
     pub now: Timestamp,
+    /// To cancel: the copy, if its id is known.
+    #[serde(default)]
+    pub copy: Option<KnownCopy>,
+    /// To cancel: why.
+    #[serde(default)]
+    pub failure: Option<Failure>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KnownCopy {
+    pub image_id: ImageId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -65,27 +78,69 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     let place = input.delivery.place();
     let ec2 = clients.ec2.at(&place, input.now).await?;
     let id = names::delivery(&input.bake.bake_id, &input.delivery.account_id, &input.delivery.region);
+    let this = ThisCopy { ec2: &ec2, clients, input: &input, id: &id, place: &place };
     let copies = tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await?;
     match input.mode {
-        Mode::Copy => {
-            let image_id = match already_made(copies, input.attempt) {
-                Some(image_id) => image_id,
-                None => {
-                    key_is_visible(clients, &input, &place).await?;
-                    request(&ec2, clients, &input, &id, &place).await?
-                }
-            };
-            Ok(Output::Requested { image_id })
-        }
-        Mode::Cancel => cancel::cancel(&ec2, copies, &place).await.map(|image_ids| Output::Cancelled { image_ids }),
+        Mode::Copy => this.make(copies).await.map(|image_id| Output::Requested { image_id }),
+        Mode::Cancel => this.cancel(copies).await.map(|image_ids| Output::Cancelled { image_ids }),
     }
 }
 
-/// This attempt's copy, if the answer to an earlier call was lost.
-fn already_made(copies: Vec<ImageLook>, attempt: u32) -> Option<ImageId> {
-    let attempt = attempt.to_string();
-    let ours = |copy: &ImageLook| copy.tags.get(ATTEMPT_TAG) == Some(&attempt) && copy.state != "deregistered";
-    copies.into_iter().find(ours).map(|copy| copy.image_id)
+/// The copy that one delivery needs.
+struct ThisCopy<'a> {
+    ec2: &'a Ec2,
+    clients: &'a Clients,
+    input: &'a Input,
+    /// Which delivery it is.
+    id: &'a str,
+    place: &'a Place,
+}
+
+impl ThisCopy<'_> {
+    /// Asks for the copy, unless it is there already because an answer was lost, or a run died on the way.
+    async fn make(&self, copies: Vec<ImageLook>) -> Result<ImageId, StepError> {
+        let (alive, dead): (Vec<_>, Vec<_>) =
+            copies.into_iter().partition(|copy| matches!(copy.state.as_str(), "pending" | "available"));
+        if let Some(copy) = alive.into_iter().next() {
+            return Ok(copy.image_id);
+        }
+        // What failed before still holds its name.
+        cancel::remove(self.ec2, dead, self.place).await?;
+        key_is_visible(self.clients, self.input, self.place).await?;
+        self.request().await
+    }
+
+    /// Removes what this run has made, and what failed before. An available copy of an earlier run is a delivered
+    /// image that somebody may use by now.
+    async fn cancel(&self, mut copies: Vec<ImageLook>) -> Result<Vec<ImageId>, StepError> {
+        let run = self.input.run.name.as_str();
+        copies.retain(|copy| copy.state != "available" || copy.tags.get(RUN_TAG).is_some_and(|found| found == run));
+        if let Some(known) = self.known_id().await?
+            && copies.iter().all(|copy| copy.image_id != known)
+        {
+            copies.extend(bakery::images::look(self.ec2, &known, self.place).await?);
+        }
+        let removed = cancel::remove(self.ec2, copies, self.place).await?;
+        let tags = [(STACK_TAG, self.clients.stack.as_str()), (DELIVERY_TAG, self.id), (RUN_TAG, run)];
+        cancel::remove_snapshots(self.ec2, &tags, self.place).await?;
+        Ok(removed)
+    }
+
+    /// The id of the copy that is given up. If it is not known whether there is one, the call is repeated with its
+    /// token: that gives the copy that was made, or one that is removed right away.
+    async fn known_id(&self) -> Result<Option<ImageId>, StepError> {
+        if let Some(copy) = &self.input.copy {
+            return Ok(Some(copy.image_id.clone()));
+        }
+        if self.input.failure.as_ref().is_none_or(Failure::is_refusal) {
+            return Ok(None);
+        }
+        match self.request().await {
+            Ok(image_id) => Ok(Some(image_id)),
+            Err(error) if error.kind.is_aws_s_own() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
 }
 
 /// `CopyImage` takes no grant token: it answers 200 and the image fails later. So the receiver first asks KMS whether
@@ -103,33 +158,71 @@ async fn key_is_visible(clients: &Clients, input: &Input, place: &Place) -> Resu
     Ok(())
 }
 
-/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html>
-async fn request(ec2: &Ec2, clients: &Clients, input: &Input, id: &str, place: &Place) -> Result<ImageId, StepError> {
-    let Some(key) = &input.delivery.kms_key_id else {
-        return Err(StepError::new(ErrorKind::InvalidRequest, "Delivery.KmsKeyId is missing."));
-    };
-    let attempt = input.attempt.to_string();
-    let ours = [
-        (STACK_TAG, clients.stack.as_str()),
-        (BAKE_TAG, input.bake.bake_id.as_str()),
-        (DELIVERY_TAG, id),
-        (ATTEMPT_TAG, &attempt),
-    ];
-    let mut tags = input.bake.tags.clone();
-    tags.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let source = &input.source_image_id;
-    let answer = ec2
-        .copy_image()
-        .source_region(input.bake.place.region.as_str())
-        .source_image_id(source.as_str())
-        .name(names::copy_name(&input.bake.image_name, input.attempt))
-        .description(format!("Copy of {source}, AMI Bakery bake {}", input.bake.bake_id))
-        .client_token(names::token(&[&clients.stack, id, &attempt, source.as_str(), key.as_str()]))
-        .encrypted(true)
-        .kms_key_id(key.as_str())
-        .set_tag_specifications(Some(tag_specifications(&tags)))
-        .send()
-        .await
-        .doing("ec2:CopyImage", source, place)?;
-    known(answer.image_id())
+impl ThisCopy<'_> {
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html>
+    async fn request(&self) -> Result<ImageId, StepError> {
+        let Self { clients, input, id, place, .. } = self;
+        let Some(key) = &input.delivery.kms_key_id else {
+            return Err(StepError::new(ErrorKind::InvalidRequest, "Delivery.KmsKeyId is missing."));
+        };
+        let (source, run, attempt) = (&input.source_image_id, input.run.name.as_str(), input.attempt.to_string());
+        let ours = [
+            (STACK_TAG, clients.stack.as_str()),
+            (BAKE_TAG, input.bake.bake_id.as_str()),
+            (DELIVERY_TAG, id),
+            (RUN_TAG, run),
+            (ATTEMPT_TAG, &attempt),
+        ];
+        let mut tags = input.bake.tags.clone();
+        tags.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let name = names::copy_name(&input.bake.image_name, input.attempt);
+        let answer = self
+            .ec2
+            .copy_image()
+            .source_region(input.bake.place.region.as_str())
+            .source_image_id(source.as_str())
+            .name(&name)
+            .description(format!("Copy of {source}, AMI Bakery bake {}", input.bake.bake_id))
+            .client_token(names::token(&[&clients.stack, id, run, &attempt, source.as_str(), key.as_str()]))
+            .encrypted(true)
+            .kms_key_id(key.as_str())
+            .set_tag_specifications(Some(tag_specifications(&tags)))
+            .send()
+            .await
+            .doing("ec2:CopyImage", source, place);
+        match answer {
+            Ok(copied) => known(copied.image_id()),
+            Err(error) if error.is("InvalidAMIName.Duplicate") => self.adopt(&name).await,
+            Err(error) if sharing_is_on_its_way(&error) => Err(error.as_kind(ErrorKind::NotVisibleYet)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The name is taken: by this very copy, by one that is gone and not yet forgotten, or by something else.
+    async fn adopt(&self, name: &str) -> Result<ImageId, StepError> {
+        let found = named(self.ec2, name, self.place).await?;
+        let tag = |copy: &ImageLook| copy.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
+        match found {
+            Some(copy) if tag(&copy) => Ok(copy.image_id),
+            Some(other) if !other.tags.is_empty() => {
+                let message = format!(
+                    "The image name {name} in {} belongs to {}, which this bake did not make. Start the bake under \
+                     another name, or with another ImageName.",
+                    self.place, other.image_id
+                );
+                Err(StepError::new(ErrorKind::Conflict, message))
+            }
+            Some(_) | None => {
+                let message =
+                    format!("The image name {name} is in use in {}, and it cannot be seen yet by what.", self.place);
+                Err(StepError::new(ErrorKind::NotVisibleYet, message))
+            }
+        }
+    }
+}
+
+/// The image is shared, as the owner has read back; the receiver may see it a moment later. For the snapshots EC2 has
+/// no code of its own, only this text.
+fn sharing_is_on_its_way(error: &StepError) -> bool {
+    error.is("AuthFailure") || error.message.contains("permission to access the storage of this ami")
 }

@@ -82,7 +82,9 @@ pub async fn check(
     redo: Option<&BakeId>,
     now: Timestamp,
 ) -> Result<(), StepError> {
-    let checks = planned.iter_mut().map(|planned| async move {
+    // Whoever is not among the stack's receivers is a problem already, and not called on.
+    let planned = planned.iter_mut().filter(|planned| clients.allowed.includes(&planned.delivery.account_id));
+    let checks = planned.map(|planned| async move {
         match look(clients, planned, redo, now).await {
             Ok(()) => Ok(()),
             Err(error) if error.kind.is_aws_s_own() => Err(error),
@@ -188,10 +190,16 @@ async fn delivered(
     for copy in images::tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await? {
         if copy.state == "available" {
             let snapshots = images::snapshots(&ec2, &copy, &place).await?;
-            if shortcoming(&copy, &snapshots, key, (DELIVERY_TAG, &id)).is_none() {
-                delivery.image_id = Some(copy.image_id);
-                return Ok(());
+            if let Some(why) = shortcoming(&copy, &snapshots, key, (DELIVERY_TAG, &id)) {
+                let message = format!(
+                    "an earlier run of the bake has delivered {} to {place}, which is not as asked for now: {why}; \
+                     deregister it, or start another bake",
+                    copy.image_id
+                );
+                return Err(StepError::new(ErrorKind::InvalidRequest, message));
             }
+            delivery.image_id = Some(copy.image_id);
+            return Ok(());
         }
     }
     Ok(())

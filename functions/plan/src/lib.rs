@@ -67,6 +67,9 @@ pub struct Execution {
     pub started_at: Timestamp,
 }
 
+/// A dry run shows this many deliveries: a state holds 256 KiB, and a problem can be long.
+const MOST_SHOWN: usize = 50;
+
 /// # Errors
 /// `InvalidRequest` that lists every problem of the request; else AWS's.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> {
@@ -126,7 +129,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
         outcome: None,
     };
     if request.dry_run {
-        plan.deliveries = deliveries;
+        plan.deliveries = deliveries.into_iter().take(MOST_SHOWN).collect();
         return Ok(plan);
     }
     if let Some(outcome) = done(clients, &plan, &deliveries).await? {

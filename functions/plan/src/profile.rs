@@ -1,6 +1,7 @@
 //! A profile: an SSM parameter that holds any of the request's fields. Fields in the request win.
 
 use crate::Clients;
+use aws_sdk_ssm::types::ParameterType;
 use bakery::form::Problems;
 use bakery::{Context, StepError};
 use serde_json::Value;
@@ -19,7 +20,7 @@ pub async fn merge(clients: &Clients, mut request: Value, problems: &mut Problem
         problems.add("Profile", Some(name), "a profile's name has 1 to 64 letters, digits, . _ or -");
         return Ok(request);
     };
-    let answer = clients.ssm.get_parameter().name(&parameter).with_decryption(true).send().await;
+    let answer = clients.ssm.get_parameter().name(&parameter).send().await;
     let found = match answer.doing("ssm:GetParameter", &parameter, &clients.here) {
         Err(error) if error.is("ParameterNotFound") => {
             problems.add(
@@ -31,6 +32,13 @@ pub async fn merge(clients: &Clients, mut request: Value, problems: &mut Problem
         }
         answer => answer?,
     };
+    if found.parameter().and_then(|parameter| parameter.r#type()) == Some(&ParameterType::SecureString) {
+        let rule = format!(
+            "the SSM parameter {parameter} is a SecureString; a profile holds no secret, and problems quote it"
+        );
+        problems.add("Profile", Some(name), rule);
+        return Ok(request);
+    }
     let text = found.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
     match (serde_json::from_str(text), &mut request) {
         (Ok(Value::Object(profile)), Value::Object(fields)) => {

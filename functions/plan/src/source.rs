@@ -7,7 +7,7 @@ use bakery::ids::{BakeId, ImageId, ImageName, InstanceId, KeyArn};
 use bakery::images::{self, known};
 use bakery::names::{BAKE_TAG, STACK_TAG};
 use bakery::readiness::{ImageLook, keys};
-use bakery::request::{Request, Source};
+use bakery::request::{Reboot, Request, Source};
 use bakery::{Context, ErrorKind, StepError};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -165,6 +165,14 @@ async fn of_instance(
     if !matches!(state, Some(InstanceStateName::Running | InstanceStateName::Stopped)) {
         let state = state.map_or("in no known state", |name| name.as_str());
         problem(format!("instance {id} is {state}; only a running or stopped instance can be imaged"));
+        return Ok(None);
+    }
+    if request.reboot == Reboot::First && state == Some(&InstanceStateName::Stopped) {
+        problems.add(
+            "Reboot",
+            Some(json!("First")),
+            format!("instance {id} is stopped; start it, or leave Reboot out"),
+        );
         return Ok(None);
     }
     if instance.root_device_type() != Some(&DeviceType::Ebs) {

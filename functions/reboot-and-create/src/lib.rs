@@ -4,6 +4,8 @@
 mod reboot;
 
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::types::BlockDeviceMapping;
 use bakery::ids::{ImageId, InstanceId};
 use bakery::images::{known, named, tag_specifications, tagged};
@@ -17,6 +19,7 @@ use bakery::{Aws, Context, ErrorKind, StepError};
 use reboot::Rebooting;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub struct Clients {
     pub ec2: bakery::Clients<Client>,
@@ -101,6 +104,8 @@ async fn create(ec2: &Client, clients: &Clients, bake: &Bake, instance: &Instanc
         .no_reboot(bake.reboot == Reboot::None)
         .set_block_device_mappings(Some(without.collect()))
         .set_tag_specifications(Some(tag_specifications(&all_tags)))
+        .customize()
+        .config_override(once())
         .send()
         .await
         .doing("ec2:CreateImage", instance, &bake.place);
@@ -109,6 +114,12 @@ async fn create(ec2: &Client, clients: &Clients, bake: &Bake, instance: &Instanc
         Err(error) if error.is("InvalidAMIName.Duplicate") => adopt(ec2, clients, bake).await,
         Err(error) => Err(error),
     }
+}
+
+/// One long attempt: two calls on their way at once could both succeed, and the state machine tries again.
+fn once() -> aws_sdk_ec2::config::Builder {
+    let timeout = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(45)).build();
+    aws_sdk_ec2::Config::builder().retry_config(RetryConfig::disabled()).timeout_config(timeout)
 }
 
 /// The name is taken. By this bake's own image, if the answer to an earlier call was lost: then that is it.
@@ -122,6 +133,10 @@ async fn adopt(ec2: &Client, clients: &Clients, bake: &Bake) -> Result<ImageId, 
     };
     let ours =
         tags(bake, &clients.stack).iter().all(|(key, value)| image.tags.get(*key).is_some_and(|found| found == value));
+    if image.tags.is_empty() {
+        let message = format!("Image {} has the name {name} in {at}, and its tags cannot be seen yet.", image.image_id);
+        return Err(StepError::new(ErrorKind::NotVisibleYet, message));
+    }
     if !ours {
         let message = format!(
             "The image name {name} in {at} belongs to {}, which this bake did not make. Use another ImageName, or start \

@@ -2,7 +2,7 @@
 
 mod tally;
 
-use bakery::ids::{ImageId, Region};
+use bakery::ids::{ImageId, Region, SnapshotId};
 use bakery::ledger::Claim;
 use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome};
 use bakery::plan::{Delivery, Failure, InstanceState, Plan, PlannedRegion, Run};
@@ -44,6 +44,8 @@ pub enum Input {
 #[serde(rename_all = "PascalCase")]
 pub struct MadeImage {
     pub image_id: ImageId,
+    /// Known once it is available.
+    pub snapshot_ids: Option<Vec<SnapshotId>>,
     pub instance: Option<InstanceState>,
 }
 
@@ -101,12 +103,21 @@ async fn bake(
 ) -> Result<Output, StepError> {
     let mut deliveries = Vec::new();
     let mut stopped_by = failure.clone();
+    // The image is shared, and keys are opened, only once its snapshots are known.
+    let began = image.as_ref().is_some_and(|image| image.snapshot_ids.is_some());
+    let mut left_open = false;
     for region in &plan.regions {
         let found: Option<RegionResults> =
             clients.store.get(&results_key(&plan.run.name, &region.region)).await?.map(|stored| stored.value);
         let results = match found {
-            Some(results) => results,
-            None => tally::region(&clients.store, &plan.run.name, region, &[], failure.clone()).await?,
+            Some(results) => {
+                left_open |= results.failure.is_some();
+                results
+            }
+            None => {
+                left_open |= began;
+                tally::region(&clients.store, &plan.run.name, region, &[], failure.clone()).await?
+            }
         };
         stopped_by = stopped_by.or(results.failure);
         deliveries.extend(results.deliveries);
@@ -129,7 +140,7 @@ async fn bake(
     let outcome = report.within(LONGEST_CAUSE);
     let text = serde_json::to_string(&outcome).map_err(|e| StepError::new(ErrorKind::Unexpected, e.to_string()))?;
     announce(clients, &plan.run, &text).await?;
-    close(clients, &plan).await?;
+    close(clients, &plan, left_open).await?;
     let error = outcome.error.clone().or_else(|| (failed > 0).then(|| "PartialDelivery".to_owned()));
     Ok(Output::Bake { cause: error.is_some().then_some(text), outcome: Box::new(outcome), error })
 }
@@ -155,8 +166,9 @@ async fn announce(clients: &Clients, run: &Run, outcome: &str) -> Result<(), Ste
     ))
 }
 
-/// The run is over: gives up its claims, and takes it out of the ledger last of all.
-async fn close(clients: &Clients, plan: &Plan) -> Result<(), StepError> {
+/// The run is over: gives up its claims, and takes it out of the ledger last of all, unless something may be left to
+/// take back: then the ledger is what tells of it.
+async fn close(clients: &Clients, plan: &Plan, left_open: bool) -> Result<(), StepError> {
     for claimed in &plan.claims {
         let key = claim_key(claimed);
         if let Some(claim) = clients.store.get::<Claim>(&key).await?
@@ -164,6 +176,9 @@ async fn close(clients: &Clients, plan: &Plan) -> Result<(), StepError> {
         {
             clients.store.remove(&key).await?;
         }
+    }
+    if left_open {
+        return Ok(());
     }
     clients.store.remove(&ledger_key(&plan.run.name)).await
 }

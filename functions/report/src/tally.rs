@@ -104,6 +104,14 @@ fn outcome(
         Some(Ended { error: Some(error), .. }) => {
             failed(error.clone(), "Its reason could not be written down; see its child execution.".to_owned())
         }
+        Some(Ended { error: None, image_id: None, .. }) | None if delivery.image_id.is_some() => DeliveryOutcome {
+            // An earlier run has delivered it, and plan has read it back.
+            status: DeliveryStatus::Delivered,
+            image_id: delivery.image_id.clone(),
+            error: None,
+            reason: None,
+            ..failed(String::new(), String::new())
+        },
         Some(Ended { error: None, image_id: None, .. }) | None => match (&delivery.problem, of_region) {
             (Some(problem), _) => failed("InvalidRequest".to_owned(), problem.clone()),
             (None, Some(failure)) => failed(failure.error.clone(), failure.reason()),
@@ -138,7 +146,7 @@ mod tests {
     }
 
     fn failure(error: &str, cause: &str) -> Failure {
-        Failure { error: error.into(), cause: cause.into() }
+        Failure { error: error.into(), cause: cause.into(), also: None }
     }
 
     #[test]

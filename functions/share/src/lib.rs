@@ -46,6 +46,8 @@ pub struct Input {
 pub enum Mode {
     Share,
     StopSharing,
+    /// What was shared stays, and is from now on as if it had always been there.
+    KeepSharing,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -65,6 +67,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     let accounts = match input.mode {
         Mode::Share => share(clients, &input, &permissions).await?,
         Mode::StopSharing => stop(clients, &input, &permissions).await?,
+        Mode::KeepSharing => keep(clients, &input).await?,
     };
     Ok(Output { accounts })
 }
@@ -78,11 +81,11 @@ async fn share(clients: &Clients, input: &Input, permissions: &Permissions<'_>) 
             format!("Account {stranger} is not among the stack's receivers: see the parameter ReceiverAccounts.");
         return Err(StepError::new(ErrorKind::AccessDenied, message));
     }
-    if accounts.is_empty() {
-        return Ok(0);
-    }
+    // Also with nobody left to share with: what a dead run has added is this run's to take back.
     note(clients, input, permissions, &accounts).await?;
-    permissions.add(&accounts).await?;
+    if !accounts.is_empty() {
+        permissions.add(&accounts).await?;
+    }
     Ok(accounts.len())
 }
 
@@ -101,6 +104,9 @@ async fn note(
         record.run = input.run.clone();
         record.accounts.extend(accounts.iter().cloned());
         return written(clients.store.replace(&key, &earlier.etag, &record).await?, &key);
+    }
+    if accounts.is_empty() {
+        return Ok(());
     }
     let before = permissions.read().await?;
     let record = Sharing {
@@ -127,6 +133,13 @@ async fn stop(clients: &Clients, input: &Input, permissions: &Permissions<'_>) -
         return Ok(0); // A later run goes on with this image, and takes back what was added.
     }
     permissions.take_back(&record.value).await?;
+    clients.store.remove(&key).await?;
+    Ok(record.value.accounts.len())
+}
+
+async fn keep(clients: &Clients, input: &Input) -> Result<usize, StepError> {
+    let key = sharing_key(&input.region.region, &input.image.image_id);
+    let Some(record) = clients.store.get::<Sharing>(&key).await? else { return Ok(0) };
     clients.store.remove(&key).await?;
     Ok(record.value.accounts.len())
 }

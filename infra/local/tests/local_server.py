@@ -7,7 +7,6 @@ import os
 import pathlib
 import re
 import select
-import shutil
 import subprocess
 import sys
 import time
@@ -77,7 +76,6 @@ class LocalServer:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def own(self, method, path, body=None):
         """One of the local AWS's own addresses."""

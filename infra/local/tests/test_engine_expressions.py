@@ -139,6 +139,63 @@ def test_assign(machines):
     assert machines.output(states) == {"a": 11, "b": {"list": [2]}, "c": 1, "input": 1}
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        passing(1, Next="After"),
+        task("aws-sdk:sts:getCallerIdentity", Output=1, Next="After"),
+        {"Type": "Wait", "Seconds": 1, "Output": 1, "Next": "After"},
+        {"Type": "Choice", "Choices": [{"Condition": "{% false %}", "Next": "After"}], "Default": "After"},
+        {**machine_map([1], {"One": passing(1)}), "Next": "After"},
+        {**machine_map([1], {"One": passing(1)}, "DISTRIBUTED"), "Next": "After"},
+        {
+            "Type": "Parallel",
+            "Branches": [{"StartAt": "One", "States": {"One": passing(1)}}],
+            "Next": "After",
+        },
+    ],
+    ids=lambda state: state["Type"],
+)
+def test_every_kind_of_state_assigns(machines, state):
+    """And its Output does not see that yet."""
+    state = {name: value for name, value in state.items() if name != "End"}
+    states = {
+        "Before": passing({}, Assign={"a": "old"}, Next="State"),
+        "State": {**state, "Assign": {"a": "new"}, "Output": "{% $a %}"},
+        "After": passing("{% [$states.input, $a] %}"),
+    }
+    assert machines.output(states) == ["old", "new"]
+
+
+def test_who_catches_assigns(machines):
+    """The state that failed has assigned nothing."""
+    caught = {"ErrorEquals": ["States.ALL"], "Assign": {"b": "caught"}, "Output": "{% $b %}", "Next": "After"}
+    states = {
+        "Before": passing({}, Assign={"a": "old", "b": "old"}, Next="State"),
+        "State": task(IDENTITY, Assign={"a": "new"}, Output=UNDEFINED, Catch=[caught]),
+        "After": passing("{% [$states.input, $a, $b] %}"),
+    }
+    assert machines.output(states) == ["old", "old", "caught"]
+
+
+def test_a_retry_has_the_input_again(machines, faults):
+    """An Output that fails at first, and the state's input as it was."""
+    faults({"service": "sts", "action": "GetCallerIdentity", "error": "Busy", "times": 1})
+    retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 2}]
+    output = "{% $states.context.State.RetryCount = 2 ? $states.input : $states.nothing %}"
+    assert machines.output({"One": task(IDENTITY, Retry=retry, Output=output)}, {"a": 1}) == {"a": 1}
+
+
+def test_one_rule_of_a_choice_assigns(machines):
+    rule = {"Condition": "{% true %}", "Assign": {"a": "rule"}, "Output": "{% $a %}", "Next": "After"}
+    states = {
+        "Before": passing({}, Assign={"a": "old"}, Next="Choose"),
+        "Choose": {"Type": "Choice", "Choices": [rule], "Default": "After", "Assign": {"a": "default"}},
+        "After": passing("{% [$states.input, $a] %}"),
+    }
+    assert machines.output(states) == ["old", "rule"]
+
+
 @pytest.mark.parametrize("kind", ["Map", "Parallel"])
 def test_inner_scopes(machines, kind):
     """A branch sees the variables around it, and what it assigns stays in it."""

@@ -1,19 +1,15 @@
 //! Giving a copy up.
 
 use crate::*;
+use bakery::plan::Failure;
+use copy::KnownCopy;
 
-fn deregistered(copy: &'static str, snapshots: &[(&str, SnapshotReturnCodes)]) -> Rule {
-    let result = |(snapshot, code): &(&str, SnapshotReturnCodes)| {
-        DeleteSnapshotReturnCode::builder().snapshot_id(*snapshot).return_code(code.clone()).build()
-    };
-    let results: Vec<_> = snapshots.iter().map(result).collect();
+fn deregistered(copy: &'static str) -> Rule {
     mock!(Ec2::deregister_image)
         .match_requests(move |asked| {
             asked.image_id() == Some(copy) && asked.delete_associated_snapshots() == Some(true)
         })
-        .then_output(move || {
-            DeregisterImageOutput::builder().set_delete_snapshot_results(Some(results.clone())).build()
-        })
+        .then_output(|| DeregisterImageOutput::builder().build())
 }
 
 /// A look at one copy by its id: in this state, or not shown.
@@ -21,6 +17,21 @@ fn shows(copy: &'static str, state: Option<&'static str>) -> Rule {
     mock!(Ec2::describe_images)
         .match_requests(move |asked| asked.image_ids() == [copy])
         .then_output(move || looks::images(state.map(|state| looks::image(copy, state, &[], &COPY_TAGS))))
+}
+
+/// The snapshots of this delivery and run that are left.
+fn left(snapshots: &'static [&'static str]) -> Rule {
+    mock!(Ec2::describe_snapshots)
+        .match_requests(|asked| {
+            let run = |filter: &aws_sdk_ec2::types::Filter| {
+                filter.name() == Some("tag:ami-bakery:run") && filter.values() == ["web-1"]
+            };
+            asked.owner_ids() == ["self"] && asked.filters().len() == 3 && asked.filters().iter().any(run)
+        })
+        .then_output(|| {
+            let pending = |id: &&'static str| looks::snapshot(id, "pending", "10%", None, &COPY_TAGS);
+            looks::snapshots(snapshots.iter().map(pending))
+        })
 }
 
 fn cancelled(copies: &[&str]) -> Output {
@@ -33,23 +44,61 @@ async fn cancel(ec2: &[&Rule]) -> Result<Output, StepError> {
 
 #[tokio::test]
 async fn nothing_was_copied() {
-    assert_eq!(cancel(&[&finds([])]).await.expect("nothing to do"), cancelled(&[]));
+    assert_eq!(cancel(&[&finds([]), &left(&[])]).await.expect("nothing to do"), cancelled(&[]));
 }
 
 #[tokio::test]
 async fn every_copy_is_removed_with_its_snapshots_and_seen_gone() {
     let found = finds([(COPIES[0], "failed", 1), (COPIES[1], "pending", 2)]);
-    let first = deregistered(COPIES[0], &[(SNAPSHOTS[0], Success), (SNAPSHOTS[1], WarnSkipped)]);
-    let second = deregistered(COPIES[1], &[]);
+    let (first, second) = (deregistered(COPIES[0]), deregistered(COPIES[1]));
     let (gone, marked) = (shows(COPIES[0], None), shows(COPIES[1], Some("deregistered")));
-    let output = cancel(&[&found, &first, &second, &gone, &marked]).await;
+    let output = cancel(&[&found, &first, &second, &gone, &marked, &left(&[])]).await;
     assert_eq!(output.expect("both are cancelled"), cancelled(&COPIES));
 }
 
 #[tokio::test]
 async fn done_twice_there_is_nothing_left_to_do() {
     let found = finds([(COPIES[0], "deregistered", 1)]);
-    assert_eq!(cancel(&[&found]).await.expect("it is done already"), cancelled(&[]));
+    assert_eq!(cancel(&[&found, &left(&[])]).await.expect("it is done already"), cancelled(&[]));
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_delivered_is_left_alone() {
+    let found = finds([(COPIES[0], "available", 1)]);
+    let input = Input { run: run("web-2"), ..input(Mode::Cancel, 1) };
+    let none = mock!(Ec2::describe_snapshots).then_output(|| looks::snapshots([]));
+    assert_eq!(call(input, &[&found, &none], &[]).await.expect("nothing of this run"), cancelled(&[]));
+}
+
+#[tokio::test]
+async fn what_this_run_made_goes_even_if_it_became_available() {
+    let found = finds([(COPIES[0], "available", 1)]);
+    let rules = [&found, &deregistered(COPIES[0]), &shows(COPIES[0], None), &left(&[])];
+    assert_eq!(cancel(&rules).await.expect("it is cancelled"), cancelled(&COPIES[..1]));
+}
+
+#[tokio::test]
+async fn a_copy_that_its_tag_does_not_find_yet_is_found_by_its_id() {
+    let input = Input { copy: Some(KnownCopy { image_id: id(COPIES[0]) }), ..input(Mode::Cancel, 1) };
+    let pending = shows(COPIES[0], Some("pending"));
+    let rules = [&finds([]), &pending, &deregistered(COPIES[0]), &shows(COPIES[0], None), &left(&[])];
+    assert_eq!(call(input, &rules, &[]).await.expect("it is cancelled"), cancelled(&COPIES[..1]));
+}
+
+#[tokio::test]
+async fn a_copy_whose_id_was_lost_is_found_by_asking_again() {
+    let failure = Failure { error: "States.Timeout".into(), cause: String::new(), also: None };
+    let input = Input { failure: Some(failure), ..input(Mode::Cancel, 1) };
+    let pending = shows(COPIES[0], Some("pending"));
+    let rules = [&finds([]), &copied(), &pending, &deregistered(COPIES[0]), &shows(COPIES[0], None), &left(&[])];
+    assert_eq!(call(input, &rules, &[]).await.expect("it is cancelled"), cancelled(&COPIES[..1]));
+}
+
+#[tokio::test]
+async fn a_copy_that_aws_refused_is_not_asked_for_again() {
+    let failure = Failure { error: "AccessDenied".into(), cause: String::new(), also: None };
+    let input = Input { failure: Some(failure), ..input(Mode::Cancel, 1) };
+    assert_eq!(call(input, &[&finds([]), &left(&[])], &[]).await.expect("nothing to do"), cancelled(&[]));
 }
 
 #[tokio::test]
@@ -58,7 +107,7 @@ async fn a_copy_that_went_away_meanwhile_is_cancelled() {
         let found = finds([(COPIES[0], "pending", 1)]);
         let gone = mock!(Ec2::deregister_image).then_error(move || DeregisterImageError::generic(refused(code)));
         let unknown = mock!(Ec2::describe_images).then_error(move || DescribeImagesError::generic(refused(code)));
-        let output = cancel(&[&found, &gone, &unknown]).await;
+        let output = cancel(&[&found, &gone, &unknown, &left(&[])]).await;
         assert_eq!(output.expect("it is gone"), cancelled(&COPIES[..1]), "{code}");
     }
 }
@@ -67,17 +116,26 @@ async fn a_copy_that_went_away_meanwhile_is_cancelled() {
 async fn a_copy_that_can_still_be_seen_is_not_yet_cancelled() {
     let found = finds([(COPIES[0], "pending", 1)]);
     let seen = shows(COPIES[0], Some("pending"));
-    let error = cancel(&[&found, &deregistered(COPIES[0], &[]), &seen]).await.expect_err("it can be seen");
+    let error = cancel(&[&found, &deregistered(COPIES[0]), &seen]).await.expect_err("it can be seen");
     assert_eq!(error.kind, ErrorKind::NotVisibleYet);
     assert!(error.message.contains(COPIES[0]) && error.message.contains("222222222222"), "{error}");
 }
 
 #[tokio::test]
-async fn snapshots_that_were_kept_are_named() {
-    let kept = [(SNAPSHOTS[0], Success), (SNAPSHOTS[1], ErrorMissingPermissions)];
-    let found = finds([(COPIES[0], "available", 1)]);
-    let error = cancel(&[&found, &deregistered(COPIES[0], &kept)]).await.expect_err("one was kept");
-    assert_eq!(error.kind, ErrorKind::Unexpected);
-    assert!(error.message.contains(&format!("{} (missing-permissions)", SNAPSHOTS[1])), "{error}");
-    assert!(!error.message.contains(SNAPSHOTS[0]), "{error}");
+async fn snapshots_that_are_left_are_deleted_and_looked_for_again() {
+    let deleted = mock!(Ec2::delete_snapshot)
+        .match_requests(|asked| asked.snapshot_id() == Some(SNAPSHOTS[0]))
+        .then_output(|| DeleteSnapshotOutput::builder().build());
+    let error = cancel(&[&finds([]), &left(&SNAPSHOTS[..1]), &deleted]).await.expect_err("it may still be there");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+    assert!(error.message.contains(SNAPSHOTS[0]), "{error}");
+}
+
+#[tokio::test]
+async fn snapshots_in_use_or_gone_are_no_matter() {
+    for code in ["InvalidSnapshot.InUse", "InvalidSnapshot.NotFound"] {
+        let refused = mock!(Ec2::delete_snapshot).then_error(move || DeleteSnapshotError::generic(refused(code)));
+        let output = cancel(&[&finds([]), &left(&SNAPSHOTS[..1]), &refused]).await;
+        assert_eq!(output.expect("nothing more to do"), cancelled(&[]), "{code}");
+    }
 }

@@ -6,12 +6,11 @@ mod request;
 
 use ami_bakery_tests::looks::{self, COPY_TAGS};
 use ami_bakery_tests::mocks::{self, Sequential, refused};
-use ami_bakery_tests::samples::{IMAGE, KEYS, RECEIVER_KEY, SNAPSHOTS, STACK, at, bake, delivery, id};
+use ami_bakery_tests::samples::{IMAGE, KEYS, RECEIVER_KEY, SNAPSHOTS, STACK, at, bake, delivery, id, run};
 use aws_sdk_ec2::operation::copy_image::{CopyImageError, CopyImageInput, CopyImageOutput};
+use aws_sdk_ec2::operation::delete_snapshot::{DeleteSnapshotError, DeleteSnapshotOutput};
 use aws_sdk_ec2::operation::deregister_image::{DeregisterImageError, DeregisterImageOutput};
 use aws_sdk_ec2::operation::describe_images::DescribeImagesError;
-use aws_sdk_ec2::types::DeleteSnapshotReturnCode;
-use aws_sdk_ec2::types::SnapshotReturnCodes::{self, ErrorMissingPermissions, Success, WarnSkipped};
 use aws_sdk_kms::operation::describe_key::{DescribeKeyError, DescribeKeyOutput};
 use aws_smithy_mocks::{Rule, mock};
 use bakery::{ErrorKind, StepError};
@@ -25,7 +24,18 @@ const COPIES: [&str; 2] = ["ami-0000000000000000a", "ami-0000000000000000b"];
 
 fn input(mode: Mode, attempt: u32) -> Input {
     let (source_image_id, kms_key_ids) = (id(IMAGE), vec![id(KEYS[0])]);
-    Input { mode, bake: bake(), delivery: delivery(), source_image_id, kms_key_ids, attempt, now: at(300) }
+    Input {
+        mode,
+        run: run("web-1"),
+        bake: bake(),
+        delivery: delivery(),
+        source_image_id,
+        kms_key_ids,
+        attempt,
+        now: at(300),
+        copy: None,
+        failure: None,
+    }
 }
 
 /// What the delivery's tag finds.

@@ -33,7 +33,8 @@ async fn what_copy_image_says_decides_the_kind_of_the_error() {
         ("InvalidAMIID.NotFound", ErrorKind::NotVisibleYet),
         ("UnauthorizedOperation", ErrorKind::AccessDenied),
         ("InvalidRequest", ErrorKind::InvalidRequest),
-        ("InvalidAMIName.Duplicate", ErrorKind::Unexpected),
+        ("AuthFailure", ErrorKind::NotVisibleYet),
+        ("SomethingNew", ErrorKind::Unexpected),
     ] {
         let copy = mock!(Ec2::copy_image).then_error(move || CopyImageError::generic(refused(code)));
         let answer = call(input(Mode::Copy, 1), &[&finds([]), &copy], &[&key_is_visible()]).await;

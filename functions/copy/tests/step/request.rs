@@ -19,7 +19,7 @@ async fn the_copy_is_encrypted_under_the_receivers_key_and_tagged_as_the_deliver
                 && asked.encrypted() == Some(true)
                 && asked.kms_key_id() == Some(RECEIVER_KEY)
                 && image_tags == snapshot_tags
-                && image_tags.len() == 5
+                && image_tags.len() == 6
                 && expected.into_iter().all(|tag| image_tags.contains(tag))
         })
         .then_output(|| CopyImageOutput::builder().image_id(COPIES[0]).build());
@@ -35,17 +35,52 @@ async fn an_image_that_is_not_encrypted_needs_no_key_of_the_owner() {
 
 #[tokio::test]
 async fn a_lost_answer_is_adopted_not_repeated() {
-    for state in ["pending", "available", "failed"] {
+    for state in ["pending", "available"] {
         let found = finds([(COPIES[1], "failed", 1), (COPIES[0], state, 2)]);
         assert_eq!(call(input(Mode::Copy, 2), &[&found], &[]).await.expect("it is adopted"), requested());
     }
 }
 
 #[tokio::test]
-async fn what_an_earlier_attempt_left_is_not_this_attempt_s() {
-    let found = finds([(COPIES[1], "failed", 1), (COPIES[1], "deregistered", 2)]);
-    let output = call(input(Mode::Copy, 2), &[&found, &copied()], &[&key_is_visible()]).await;
+async fn what_failed_before_is_removed_before_its_name_is_used_again() {
+    let found = finds([(COPIES[1], "failed", 1), (COPIES[0], "deregistered", 1)]);
+    let removed = mock!(Ec2::deregister_image)
+        .match_requests(|asked| asked.image_id() == Some(COPIES[1]))
+        .then_output(|| DeregisterImageOutput::builder().build());
+    let gone = mock!(Ec2::describe_images).then_output(|| looks::images([]));
+    let output = call(input(Mode::Copy, 1), &[&found, &removed, &gone, &copied()], &[&key_is_visible()]).await;
     assert_eq!(output.expect("it is requested"), requested());
+}
+
+#[tokio::test]
+async fn sharing_that_is_on_its_way_is_waited_for() {
+    let late = || {
+        let said = "You do not have permission to access the storage of this ami";
+        let error = aws_sdk_ec2::error::ErrorMetadata::builder().code("InvalidRequest").message(said).build();
+        CopyImageError::generic(error)
+    };
+    let refused = mock!(Ec2::copy_image).then_error(late);
+    let error = call(input(Mode::Copy, 1), &[&finds([]), &refused], &[&key_is_visible()]).await.expect_err("too soon");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_adopted_or_waited_for_or_somebody_else_s() {
+    let others = [("Name", "mine")];
+    let cases: [(Option<&'static [(&str, &str)]>, _); 4] = [
+        (Some(&COPY_TAGS), Ok(requested())),
+        (Some(&[]), Err(ErrorKind::NotVisibleYet)),
+        (None, Err(ErrorKind::NotVisibleYet)),
+        (Some(Box::leak(Box::new(others))), Err(ErrorKind::Conflict)),
+    ];
+    for (tags, expected) in cases {
+        let taken = mock!(Ec2::copy_image).then_error(|| CopyImageError::generic(refused("InvalidAMIName.Duplicate")));
+        let named = mock!(Ec2::describe_images)
+            .match_requests(|asked| asked.filters().iter().any(|filter| filter.values() == ["web-web-1"]))
+            .then_output(move || looks::images(tags.map(|tags| looks::image(COPIES[0], "pending", &[], tags))));
+        let answer = call(input(Mode::Copy, 1), &[&finds([]), &taken, &named], &[&key_is_visible()]).await;
+        assert_eq!(answer.map_err(|error| error.kind), expected);
+    }
 }
 
 #[tokio::test]
@@ -113,5 +148,7 @@ async fn another_key_or_image_has_another_token() {
     other_key.delivery.kms_key_id = Some(id(&RECEIVER_KEY.replace("0a", "0b")));
     let other_image = Input { source_image_id: id("ami-11111111"), ..input(Mode::Copy, 1) };
     assert_ne!(identity(other_key).await.1, first.1);
+    let other_run = Input { run: run("web-2"), ..input(Mode::Copy, 1) };
+    assert_ne!(identity(other_run).await.1, first.1, "a token that was used before gives back what is gone");
     assert_ne!(identity(other_image).await.1, first.1);
 }

@@ -45,9 +45,15 @@ async fn a_duplicate_that_cannot_be_seen_is_not_visible_yet() {
 }
 
 #[tokio::test]
+async fn a_duplicate_whose_tags_cannot_be_seen_yet_may_be_ours() {
+    let error = duplicate(Some(("pending", &[]))).await.expect_err("it has no tags");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+}
+
+#[tokio::test]
 async fn a_duplicate_of_another_is_a_conflict() {
-    const OTHERS: [&[(&str, &str)]; 3] =
-        [&[], &[BAKE_TAGS[0], ("ami-bakery:bake-id", "web-2")], &[("ami-bakery:stack", "staging"), BAKE_TAGS[1]]];
+    const OTHERS: [&[(&str, &str)]; 2] =
+        [&[BAKE_TAGS[0], ("ami-bakery:bake-id", "web-2")], &[("ami-bakery:stack", "staging"), BAKE_TAGS[1]]];
     for tags in OTHERS {
         let error = duplicate(Some(("available", tags))).await.expect_err("it is another's");
         assert_eq!(error.kind, ErrorKind::Conflict);

@@ -109,6 +109,20 @@ async fn a_claim_that_another_run_holds_stays() {
 }
 
 #[tokio::test]
+async fn what_may_be_left_open_stays_in_the_ledger() {
+    let failure = json!({"Error": "RevokeFailed", "Cause": "grant g1 is still listed"});
+    let closed = with_results(&both(), json!([delivered(0), delivered(1)]), failure).await;
+    bake(&closed, golden(), Value::Null).await;
+    // The Region ended without results.
+    let dead = World::with(&both());
+    bake(&dead, golden(), json!({"Error": "States.Runtime"})).await;
+    for world in [closed, dead] {
+        assert!(world.bucket.get(&ledger_key(&id("web-1"))).is_some());
+        assert!(world.bucket.get(&claim_key(&id("web-1"))).is_none(), "the bake can be run again");
+    }
+}
+
+#[tokio::test]
 async fn done_twice_it_reports_the_same() {
     let world = with_results(&both(), json!([delivered(0), null]), Value::Null).await;
     let first = world.call(of_bake(golden(), Value::Null)).await.expect("it is reported");

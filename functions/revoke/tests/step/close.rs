@@ -29,7 +29,7 @@ async fn done_twice_nothing_is_left_to_take_back() {
 #[tokio::test]
 async fn what_cannot_be_listed_is_an_error() {
     for (code, kind) in
-        [("ThrottlingException", ErrorKind::Throttled), ("AccessDeniedException", ErrorKind::AccessDenied)]
+        [("ThrottlingException", ErrorKind::Throttled), ("AccessDeniedException", ErrorKind::RevokeFailed)]
     {
         assert_eq!(call(close(), &[&look_refused(code)]).await.expect_err(code).kind, kind);
     }

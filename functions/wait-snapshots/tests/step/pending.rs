@@ -37,6 +37,16 @@ async fn an_image_without_mappings_yet_asks_for_its_own_snapshots_only() {
     assert!(matches!(output, Output::Pending { progress: 30, .. }), "{output:?}");
 }
 
+#[tokio::test]
+async fn an_image_that_shows_no_snapshot_is_not_available() {
+    for input in [golden(), copy()] {
+        let image = shows(looks::image(IMAGE, "available", &[], &COPY_TAGS));
+        let nothing = mock!(Client::describe_snapshots).then_output(|| looks::snapshots([]));
+        let output = look(input, &[&image, &nothing]).await.expect("it is pending");
+        assert!(matches!(output, Output::Pending { progress: 0, .. }), "{output:?}");
+    }
+}
+
 fn by_description() -> Rule {
     mock!(Client::describe_snapshots)
         .match_requests(|asked| {

@@ -3,11 +3,13 @@
 
 def install():
     from moto.stepfunctions.parser.asl.component.common.assign.assign_decl import AssignDecl
+    from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
     from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
     from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 
     AssignDecl._eval_body = _prepare
-    CommonStateField._verify_size_quota = _assign_and(CommonStateField._verify_size_quota)
+    for kind in (CommonStateField, StateChoice):
+        kind._set_next = _assign_and(kind._set_next)
     ExecutionState._evaluate_with_timeout = _with_output(ExecutionState._evaluate_with_timeout)
     ExecutionState._eval_state_output = _output_ready(ExecutionState._eval_state_output)
 
@@ -24,15 +26,15 @@ def _prepare(self, env):
     env.local_aws_assigned = assigned
 
 
-def _assign_and(verify_size_quota):
-    """moto calls this one once a state has its output."""
+def _assign_and(set_next):
+    """What follows is the next state, which sees what was assigned."""
 
-    def verify(self, env, value):
-        for name, assigned in env.__dict__.pop("local_aws_assigned", {}).items():
-            env.variable_store.set(variable_identifier=name, variable_value=assigned)
-        verify_size_quota(self, env=env, value=value)
+    def assign(self, env):
+        for name, value in env.__dict__.pop("local_aws_assigned", {}).items():
+            env.variable_store.set(variable_identifier=name, variable_value=value)
+        set_next(self, env)
 
-    return verify
+    return assign
 
 
 def _with_output(evaluate_with_timeout):
