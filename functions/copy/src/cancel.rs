@@ -15,7 +15,10 @@ pub async fn remove(ec2: &Client, copies: Vec<ImageLook>, at: &Place) -> Result<
     let copies: Vec<_> =
         copies.into_iter().filter(|copy| copy.state != "deregistered").map(|copy| copy.image_id).collect();
     for copy in &copies {
-        deregister(ec2, copy, at).await?;
+        match deregister(ec2, copy, at).await {
+            Err(error) if error.is("InvalidAMIID.NotFound") || error.is("InvalidAMIID.Unavailable") => {}
+            answer => answer?,
+        }
     }
     for copy in &copies {
         if bakery::images::look(ec2, copy, at).await?.is_some_and(|image| image.state != "deregistered") {
@@ -26,14 +29,21 @@ pub async fn remove(ec2: &Client, copies: Vec<ImageLook>, at: &Place) -> Result<
     Ok(copies)
 }
 
+/// Deregisters a copy that EC2 has told of and does not show: it is either too young to be seen, or gone.
+///
+/// # Errors
+/// `NotVisibleYet` while it is not known which, else AWS's.
+pub async fn remove_unseen(ec2: &Client, copy: &ImageId, at: &Place) -> Result<(), StepError> {
+    match deregister(ec2, copy, at).await {
+        Err(error) if error.is("InvalidAMIID.Unavailable") => Ok(()),
+        answer => answer, // InvalidAMIID.NotFound is NotVisibleYet
+    }
+}
+
 /// A 200 can hide snapshots that were not deleted: these are looked for afterwards.
 async fn deregister(ec2: &Client, copy: &ImageId, at: &Place) -> Result<(), StepError> {
-    let answer = ec2.deregister_image().image_id(copy.as_str()).delete_associated_snapshots(true).send().await;
-    match answer.doing("ec2:DeregisterImage", copy, at) {
-        Ok(_) => Ok(()),
-        Err(error) if error.is("InvalidAMIID.NotFound") || error.is("InvalidAMIID.Unavailable") => Ok(()),
-        Err(error) => Err(error),
-    }
+    let ask = ec2.deregister_image().image_id(copy.as_str()).delete_associated_snapshots(true);
+    ask.send().await.doing("ec2:DeregisterImage", copy, at).map(|_| ())
 }
 
 /// Deletes the snapshots with these tags that no image uses. A pending image may not name its snapshots, so that

@@ -114,12 +114,15 @@ impl ThisCopy<'_> {
     /// image that somebody may use by now.
     async fn cancel(&self, mut copies: Vec<ImageLook>) -> Result<Vec<ImageId>, StepError> {
         let run = self.input.run.name.as_str();
-        copies.retain(|copy| copy.state != "available" || copy.tags.get(RUN_TAG).is_some_and(|found| found == run));
         if let Some(known) = self.known_id().await?
             && copies.iter().all(|copy| copy.image_id != known)
         {
-            copies.extend(bakery::images::look(self.ec2, &known, self.place).await?);
+            match bakery::images::look(self.ec2, &known, self.place).await? {
+                Some(copy) => copies.push(copy),
+                None => cancel::remove_unseen(self.ec2, &known, self.place).await?,
+            }
         }
+        copies.retain(|copy| copy.state != "available" || copy.tags.get(RUN_TAG).is_some_and(|found| found == run));
         let removed = cancel::remove(self.ec2, copies, self.place).await?;
         let tags = [(STACK_TAG, self.clients.stack.as_str()), (DELIVERY_TAG, self.id), (RUN_TAG, run)];
         cancel::remove_snapshots(self.ec2, &tags, self.place).await?;
@@ -200,7 +203,8 @@ impl ThisCopy<'_> {
 
     /// The name is taken: by this very copy, by one that is gone and not yet forgotten, or by something else.
     async fn adopt(&self, name: &str) -> Result<ImageId, StepError> {
-        let found = named(self.ec2, name, self.place).await?;
+        // A deregistered image can be seen for a while, and holds its name for as long.
+        let found = named(self.ec2, name, self.place).await?.filter(|copy| copy.state != "deregistered");
         let tag = |copy: &ImageLook| copy.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
         match found {
             Some(copy) if tag(&copy) => Ok(copy.image_id),

@@ -140,6 +140,9 @@ async fn stop(clients: &Clients, input: &Input, permissions: &Permissions<'_>) -
 async fn keep(clients: &Clients, input: &Input) -> Result<usize, StepError> {
     let key = sharing_key(&input.region.region, &input.image.image_id);
     let Some(record) = clients.store.get::<Sharing>(&key).await? else { return Ok(0) };
+    if record.value.run.arn != input.run.arn {
+        return Ok(0); // A later run's record, without which it could not take back what it has added.
+    }
     clients.store.remove(&key).await?;
     Ok(record.value.accounts.len())
 }

@@ -125,17 +125,17 @@ def _trusts(role_arn, caller_arn, external_id):
         return False
     document = role.assume_role_policy_document
     document = json.loads(document) if isinstance(document, str) else document
-    return any(_statement_trusts(statement, caller_arn, external_id) for statement in document["Statement"])
+    effects = {item["Effect"] for item in document["Statement"] if _applies(item, caller_arn, external_id)}
+    return effects == {"Allow"}
 
 
-def _statement_trusts(statement, caller_arn, external_id):
+def _applies(statement, caller_arn, external_id):
     account = caller_arn.split(":")[4]
     principals = _list(statement.get("Principal", {}).get("AWS", []))
     named = {caller_arn, account, f"arn:aws:iam::{account}:root", "*"}
     facts = {"aws:PrincipalArn": caller_arn, "aws:PrincipalAccount": account, "sts:ExternalId": external_id or ""}
     return (
-        statement["Effect"] == "Allow"
-        and "sts:AssumeRole" in _list(statement["Action"])
+        "sts:AssumeRole" in _list(statement["Action"])
         and bool(named & set(principals))
         and all(_holds(operator, wanted, facts) for operator, wanted in statement.get("Condition", {}).items())
     )

@@ -120,9 +120,7 @@ class Machines:
     def create(self, states, **fields):
         definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states, **fields}
         role = f"arn:aws:iam::{OWNER}:role/machine"
-        made = self.client.create_state_machine(
-            name=unique("machine"), definition=json.dumps(definition), roleArn=role
-        )
+        made = self.client.create_state_machine(name=unique("machine"), definition=json.dumps(definition), roleArn=role)
         return made["stateMachineArn"]
 
     def start(self, machine, value=None, **ask):

@@ -32,10 +32,14 @@ def test_without_a_name(machines):
     one, two = (machines.end(machines.start(machine, {})) for _ in range(2))
     assert one["executionArn"] != two["executionArn"]
     assert all(uuid.UUID(found["name"]) for found in (one, two))
-    assert one["executionArn"] == f"arn:aws:states:us-east-1:{OWNER}:execution:{machine.rsplit(':', 1)[1]}:{one['name']}"
+    assert (
+        one["executionArn"] == f"arn:aws:states:us-east-1:{OWNER}:execution:{machine.rsplit(':', 1)[1]}:{one['name']}"
+    )
 
 
-@pytest.mark.parametrize("name", ["a" * 81, "a b", "a/b", "a:b", "a*", "a?", "<a>", 'a"b', "a#", "a%b", "a\\b", "a;b", "a\x7f"])
+@pytest.mark.parametrize(
+    "name", ["a" * 81, "a b", "a/b", "a:b", "a*", "a?", "<a>", 'a"b', "a#", "a%b", "a\\b", "a;b", "a\x7f"]
+)
 def test_bad_names(machines, long, name):
     refused("InvalidName", machines.start, long, name=name)
 

@@ -148,7 +148,9 @@ def test_a_failure_is_the_maps_unless_it_is_caught(machines):
 
 
 def test_children_know_their_own_execution(machines):
-    give = {"Give": passing({"name": "{% $states.context.Execution.Name %}", "id": "{% $states.context.Execution.Id %}"})}
+    give = {
+        "Give": passing({"name": "{% $states.context.Execution.Name %}", "id": "{% $states.context.Execution.Id %}"})
+    }
     states = {
         "Each": machine_map([1, 2], give, "DISTRIBUTED", Next="After"),
         "After": passing({"children": "{% $states.input %}", "own": "{% $states.context.Execution.Name %}"}),

@@ -1,5 +1,6 @@
 """Tasks that call AWS: as whom, and in which spelling."""
 
+import pytest
 from local_server import OWNER, RECEIVER, passing, task, unique
 
 IDENTITY = "aws-sdk:sts:getCallerIdentity"
@@ -30,6 +31,13 @@ def test_pascal_case_of_kms(aws, machines):
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     state = task("aws-sdk:kms:describeKey", {"KeyId": key}, Output="{% $states.result.KeyMetadata.Arn %}")
     assert machines.output({"One": state}) == key
+
+
+@pytest.mark.xfail(strict=True, reason="moto leaves dates in results as they are, and an output with one is no JSON")
+def test_dates(aws, machines):
+    """AWS writes them as texts."""
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    assert machines.output({"One": task("aws-sdk:kms:describeKey", {"KeyId": key})})["KeyMetadata"]["Arn"] == key
 
 
 def test_an_error_of_a_service(machines):

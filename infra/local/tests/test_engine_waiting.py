@@ -155,7 +155,11 @@ def test_what_waits_for_others_is_idle(machines, kind):
         states = {"One": {"Type": "Parallel", "Branches": [wait, wait], "End": True}}
     else:
         other = machines.create(wait["States"])
-        states = {"One": task("states:startExecution.sync:2", {"StateMachineArn": other})}
+        states = {
+            "One": task(
+                "states:startExecution.sync:2", {"StateMachineArn": other}, Output="{% $states.result.Status %}"
+            )
+        }
     found = machines.run(states)
     assert found["status"] == "SUCCEEDED", found.get("cause")
     assert 2 * HOUR <= seconds(found) < 20 * HOUR

@@ -71,6 +71,15 @@ async fn what_an_earlier_run_delivered_is_left_alone() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_run_delivered_is_left_alone_even_if_this_one_had_adopted_it() {
+    let copy = Some(KnownCopy { image_id: id(COPIES[0]) });
+    let input = Input { run: run("web-2"), copy, ..input(Mode::Cancel, 1) };
+    let none = mock!(Ec2::describe_snapshots).then_output(|| looks::snapshots([]));
+    let rules = [&finds([]), &shows(COPIES[0], Some("available")), &none];
+    assert_eq!(call(input, &rules, &[]).await.expect("nothing of this run"), cancelled(&[]));
+}
+
+#[tokio::test]
 async fn what_this_run_made_goes_even_if_it_became_available() {
     let found = finds([(COPIES[0], "available", 1)]);
     let rules = [&found, &deregistered(COPIES[0]), &shows(COPIES[0], None), &left(&[])];
@@ -92,6 +101,20 @@ async fn a_copy_whose_id_was_lost_is_found_by_asking_again() {
     let pending = shows(COPIES[0], Some("pending"));
     let rules = [&finds([]), &copied(), &pending, &deregistered(COPIES[0]), &shows(COPIES[0], None), &left(&[])];
     assert_eq!(call(input, &rules, &[]).await.expect("it is cancelled"), cancelled(&COPIES[..1]));
+}
+
+#[tokio::test]
+async fn a_copy_just_learnt_of_that_cannot_be_seen_yet_is_removed_all_the_same() {
+    let failure = Failure { error: "States.Timeout".into(), cause: String::new(), also: None };
+    let input = Input { failure: Some(failure), ..input(Mode::Cancel, 1) };
+    let deregister = deregistered(COPIES[0]);
+    let unseen = mock!(Ec2::describe_images).then_output(|| looks::images([]));
+    let rules = [&finds([]), &copied(), &unseen, &deregister, &left(&[])];
+    let ec2 = bakery::Clients::fixed(mocks::ec2(mocks::MatchAny, &rules));
+    let kms = bakery::Clients::fixed(mocks::kms(Sequential, &[]));
+    let answer = handle(&Clients { ec2, kms, stack: STACK.to_owned() }, input).await;
+    let come_back = answer.is_err_and(|error| error.kind == ErrorKind::NotVisibleYet);
+    assert!(come_back || deregister.num_calls() == 1, "it is neither removed nor come back for");
 }
 
 #[tokio::test]

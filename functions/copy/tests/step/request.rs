@@ -2,6 +2,8 @@
 
 use crate::*;
 
+type Tags = &'static [(&'static str, &'static str)];
+
 #[tokio::test]
 async fn the_copy_is_encrypted_under_the_receivers_key_and_tagged_as_the_delivery() {
     let copy = mock!(Ec2::copy_image)
@@ -66,12 +68,12 @@ async fn sharing_that_is_on_its_way_is_waited_for() {
 
 #[tokio::test]
 async fn a_name_that_is_taken_is_adopted_or_waited_for_or_somebody_else_s() {
-    let others = [("Name", "mine")];
-    let cases: [(Option<&'static [(&str, &str)]>, _); 4] = [
+    const OTHERS: Tags = &[("Name", "mine")];
+    let cases: [(Option<Tags>, _); 4] = [
         (Some(&COPY_TAGS), Ok(requested())),
         (Some(&[]), Err(ErrorKind::NotVisibleYet)),
         (None, Err(ErrorKind::NotVisibleYet)),
-        (Some(Box::leak(Box::new(others))), Err(ErrorKind::Conflict)),
+        (Some(OTHERS), Err(ErrorKind::Conflict)),
     ];
     for (tags, expected) in cases {
         let taken = mock!(Ec2::copy_image).then_error(|| CopyImageError::generic(refused("InvalidAMIName.Duplicate")));
@@ -81,6 +83,16 @@ async fn a_name_that_is_taken_is_adopted_or_waited_for_or_somebody_else_s() {
         let answer = call(input(Mode::Copy, 1), &[&finds([]), &taken, &named], &[&key_is_visible()]).await;
         assert_eq!(answer.map_err(|error| error.kind), expected);
     }
+}
+
+#[tokio::test]
+async fn the_name_of_a_copy_that_is_gone_is_waited_for() {
+    let taken = mock!(Ec2::copy_image).then_error(|| CopyImageError::generic(refused("InvalidAMIName.Duplicate")));
+    let named = mock!(Ec2::describe_images)
+        .match_requests(|asked| asked.filters().iter().any(|filter| filter.values() == ["web-web-1"]))
+        .then_output(|| looks::images([looks::image(COPIES[0], "deregistered", &[], &COPY_TAGS)]));
+    let answer = call(input(Mode::Copy, 1), &[&finds([]), &taken, &named], &[&key_is_visible()]).await;
+    assert_eq!(answer.map_err(|error| error.kind), Err(ErrorKind::NotVisibleYet));
 }
 
 #[tokio::test]

@@ -33,6 +33,13 @@ async fn an_instance_in_any_other_state_is_refused() {
 }
 
 #[tokio::test]
+async fn a_stopped_instance_cannot_be_rebooted_first() {
+    let world = changed(|instance| instance.state = Some(state(InstanceStateName::Stopped)));
+    let problem = problem(&world, request_with(json!({"Reboot": "First"}))).await;
+    assert!(problem.starts_with("Reboot") && problem.contains("is stopped"), "{problem}");
+}
+
+#[tokio::test]
 async fn an_unknown_instance_is_refused() {
     let malformed = World { refusals: vec![("ec2:DescribeInstances", "InvalidInstanceID.Malformed")], ..with(vec![]) };
     for world in [with(Vec::new()), malformed] {

@@ -21,7 +21,7 @@ use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeySpec, KeyState};
 use aws_sdk_sfn::operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput};
 use aws_sdk_sfn::types::ExecutionStatus;
 use aws_sdk_ssm::operation::get_parameter::{GetParameterError, GetParameterOutput};
-use aws_sdk_ssm::types::Parameter;
+use aws_sdk_ssm::types::{Parameter, ParameterType};
 use aws_smithy_mocks::mock;
 use bakery::grants::Grants;
 use bakery::names::DELIVERY_TAG;
@@ -60,6 +60,7 @@ pub struct World {
     pub executions: BTreeMap<String, ExecutionStatus>,
     /// The profile `web`.
     pub profile: Option<&'static str>,
+    pub profile_type: ParameterType,
     pub allowed: &'static str,
     /// Where receivers' roles let nobody in.
     pub locked_out: bool,
@@ -82,6 +83,7 @@ impl Default for World {
             grant: "DryRunOperationException",
             executions: BTreeMap::from([(run("web-1").arn, ExecutionStatus::Running)]),
             profile: None,
+            profile_type: ParameterType::String,
             allowed: "*",
             locked_out: false,
             refusals: Vec::new(),
@@ -267,7 +269,7 @@ impl World {
             assert_eq!(asked.name(), Some("/ami-bakery/profiles/web"));
             match world.refusal("ssm:GetParameter").map_or(world.profile.ok_or("ParameterNotFound"), Err) {
                 Ok(text) => {
-                    let parameter = Parameter::builder().value(text).build();
+                    let parameter = Parameter::builder().value(text).r#type(world.profile_type.clone()).build();
                     Ok(GetParameterOutput::builder().parameter(parameter).build())
                 }
                 Err(code) => Err(GetParameterError::generic(refused(code))),

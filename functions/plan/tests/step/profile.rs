@@ -47,6 +47,15 @@ async fn a_profile_that_cannot_be_used_is_refused() {
 }
 
 #[tokio::test]
+async fn a_profile_that_is_a_secret_is_refused_and_not_quoted() {
+    let profile_type = aws_sdk_ssm::types::ParameterType::SecureString;
+    let world = World { profile_type, ..with(r#"{"Colour": "hush"}"#) };
+    let problem = problem(&world, request_with(json!({"Profile": "web"}))).await;
+    assert!(problem.starts_with("Profile") && problem.contains("SecureString"), "{problem}");
+    assert!(!problem.contains("hush"), "{problem}");
+}
+
+#[tokio::test]
 async fn a_wrong_field_of_a_profile_is_a_problem_like_any_other() {
     let world = with(r#"{"Receivers": [{"AccountId": "222222222222"}], "Colour": "red", "TimeoutMinutes": 0}"#);
     let problems = problems(&world, from_profile()).await;

@@ -112,6 +112,13 @@ async fn who_cannot_be_a_receiver_at_all_is_refused_strict_or_not() {
 }
 
 #[tokio::test]
+async fn who_is_not_among_the_stack_s_receivers_is_not_called_on() {
+    let world = World { allowed: RECEIVERS[0], ..World::default() };
+    let problem = problem(&world, naming("alias/nothing", true)).await;
+    assert!(problem.starts_with("Receivers[1].AccountId") && problem.contains("ReceiverAccounts"), "{problem}");
+}
+
+#[tokio::test]
 async fn what_passes_by_itself_is_no_problem_of_the_delivery() {
     for (code, kind) in
         [("ThrottlingException", ErrorKind::Throttled), ("KMSInternalException", ErrorKind::Unavailable)]

@@ -4,7 +4,7 @@ use crate::*;
 use ami_bakery_tests::looks::{BAKE_TAGS, image, snapshot};
 use bakery::names::{BAKE_TAG, DELIVERY_TAG, STACK_TAG};
 use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome};
-use bakery::plan::Route;
+use bakery::plan::{Delivery, Route};
 use bakery::store::{report_key, sharing_key};
 
 const COPIES: [&str; 2] = ["ami-0000000000000000a", "ami-0000000000000000b"];
@@ -58,11 +58,15 @@ fn again() -> Value {
     request_with(json!({"BakeId": "monday"}))
 }
 
-/// Which deliveries the new run finds done.
-fn found(world: &World) -> Vec<Option<String>> {
+/// The deliveries of the new run.
+fn deliveries(world: &World) -> Vec<Delivery> {
     let list = world.bucket.get(&deliveries_key(&id("web-1"), &id(REGION))).expect("the deliveries");
-    let list: Vec<bakery::plan::Delivery> = serde_json::from_value(list).expect("as the function writes them");
-    list.into_iter().map(|delivery| delivery.image_id.map(String::from)).collect()
+    serde_json::from_value(list).expect("as the function writes them")
+}
+
+/// Which of them it finds done.
+fn found(world: &World) -> Vec<Option<String>> {
+    deliveries(world).into_iter().map(|delivery| delivery.image_id.map(String::from)).collect()
 }
 
 #[tokio::test]
@@ -101,16 +105,25 @@ async fn only_what_is_missing_is_done() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_not_as_asked_for_is_made_again() {
-    let mut other_key = delivered();
-    let other = RECEIVER_KEY.replace("0a", "0b");
-    other_key.snapshots[2] = snapshot(COPIED[1], "completed", "100%", Some(&other), &[(DELIVERY_TAG, "x")]);
-    let mut pending = delivered();
-    pending.copies[1].state = Some("pending".into());
-    for world in [other_key, pending] {
-        assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
-        assert_eq!(found(&world), [Some(COPIES[0].to_owned()), None]);
+async fn a_copy_that_is_not_as_asked_for_now_is_told_and_left_alone() {
+    let mut world = delivered();
+    let (other, tag) = (RECEIVER_KEY.replace("0a", "0b"), format!("monday/{}/us-east-1", RECEIVERS[1]));
+    world.snapshots[2] = snapshot(COPIED[1], "completed", "100%", Some(&other), &[(DELIVERY_TAG, &tag)]);
+    assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
+    let [good, bad] = deliveries(&world).try_into().expect("two deliveries");
+    assert_eq!((good.image_id, good.problem), (Some(id(COPIES[0])), None));
+    let problem = bad.problem.expect("a problem");
+    for said in [COPIES[1], RECEIVERS[1], "is encrypted under", "deregister it"] {
+        assert!(problem.contains(said), "{said} is missing: {problem}");
     }
+}
+
+#[tokio::test]
+async fn a_copy_on_its_way_is_gone_on_with() {
+    let mut world = delivered();
+    world.copies[1].state = Some("pending".into());
+    assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
+    assert!(deliveries(&world)[1].is_needed());
 }
 
 #[tokio::test]

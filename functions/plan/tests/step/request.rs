@@ -111,3 +111,10 @@ async fn a_dry_run_shows_the_deliveries_and_writes_nothing() {
     assert!(plan.deliveries[1].problem.as_ref().is_some_and(|problem| problem.contains("alias/nothing")));
     assert!(world.bucket.changes().is_empty());
 }
+
+#[tokio::test]
+async fn a_dry_run_shows_no_more_than_a_state_holds() {
+    let receivers: Vec<_> = (0..60).map(|n| json!({"AccountId": format!("{n:012}")})).collect();
+    let plan = plan(&World::default(), request_with(json!({"DryRun": true, "Receivers": receivers}))).await;
+    assert_eq!((plan.deliveries.len(), plan.regions[0].count), (50, 60));
+}

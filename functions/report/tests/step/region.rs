@@ -93,6 +93,16 @@ async fn what_was_delivered_before_the_region_stopped_counts_as_delivered() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_run_has_delivered_is_delivered_though_the_map_never_ran() {
+    let before = Delivery { image_id: Some(id(COPIES[0])), ..delivery_to(0, RECEIVERS[0]) };
+    let world = World::with(&[before, delivery_to(1, RECEIVERS[1])]);
+    let output = world.call(of_region(json!([]), json!({"Error": "AccessDenied", "Cause": "no"}))).await;
+    assert_eq!(output.expect("recorded"), counts(1, 1));
+    assert_eq!(ends(&world), [fine(), failed("AccessDenied", "no")]);
+    assert_eq!(kept(&world)["Deliveries"][0]["ImageId"], COPIES[0]);
+}
+
+#[tokio::test]
 async fn what_a_redrive_has_delivered_is_delivered_whatever_was_noted_before() {
     let world = World::with(&both());
     world.call(of_delivery(&both()[0], json!({"Error": "Throttled"}))).await.expect("noted");

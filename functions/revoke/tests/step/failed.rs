@@ -21,6 +21,14 @@ async fn a_refusal_names_the_grant() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_proved_counts_as_open() {
+    let calls = [revokes(KEYS[0], "g1"), look_refused("AccessDeniedException")];
+    let error = call(known(&[(KEYS[0], "g1")]), &calls.each_ref()).await.expect_err("nobody can say");
+    assert_eq!(error.kind, ErrorKind::RevokeFailed);
+    assert!(error.message.starts_with("kms:ListGrants"), "{error}");
+}
+
+#[tokio::test]
 async fn what_passes_by_itself_stays_what_it_is() {
     for (code, kind) in
         [("ThrottlingException", ErrorKind::Throttled), ("DependencyTimeoutException", ErrorKind::Unavailable)]

@@ -1,5 +1,6 @@
 //! `share` against a mocked EC2 that remembers permissions, and the stack's bucket.
 
+mod keep;
 mod refusals;
 mod share;
 mod stop;

@@ -53,6 +53,17 @@ async fn the_record_of_a_run_that_died_is_adopted() {
 }
 
 #[tokio::test]
+async fn with_nobody_left_to_share_with_what_a_dead_run_added_is_taken_over_all_the_same() {
+    let delivered = Delivery { image_id: Some(id("ami-00000000")), ..delivery_to(0, RECEIVERS[0]) };
+    let world = World::with(&[delivered]);
+    let bucket = world.bucket.clone().with(&record_key(), &noted("web-0", &RECEIVERS));
+    let world = World { bucket, ..world };
+    assert_eq!(world.call(Mode::Share, "web-1").await.expect("nobody is added"), 0);
+    assert_eq!(world.bucket.changes(), [format!("put {}", record_key())]);
+    assert_eq!(world.record().expect("a record"), noted("web-1", &RECEIVERS));
+}
+
+#[tokio::test]
 async fn only_who_is_missing_is_added() {
     let world = World::with(&both());
     world.give(SNAPSHOTS[0], RECEIVERS[0]);
