@@ -49,13 +49,15 @@ async fn nothing_is_announced_before_the_report_can_be_read() {
 }
 
 #[tokio::test]
-async fn any_answer_of_5xx_is_unavailable() {
-    for body in [Some(r#"{"__type": "InternalException"}"#.to_owned()), None] {
-        let broken = mock!(Client::put_events).sequence().http_status(503, body).build();
-        let world = World::with(&both());
-        let events = mocks::eventbridge(MatchAny, &[&broken]);
-        let clients = Clients { store: world.bucket.store(), events, here: here() };
-        let input = bakery::runner::parse(failed_bake()).expect("the function's input");
-        assert_eq!(handle(&clients, input).await.expect_err("it is broken").kind, ErrorKind::Unavailable);
+async fn an_answer_without_a_known_code_is_judged_by_its_status() {
+    for (status, kind) in [(503, ErrorKind::Unavailable), (429, ErrorKind::Throttled), (400, ErrorKind::Unexpected)] {
+        for body in [Some(r#"{"__type": "SomethingNew"}"#.to_owned()), None] {
+            let broken = mock!(Client::put_events).sequence().http_status(status, body).build();
+            let world = World::with(&both());
+            let events = mocks::eventbridge(MatchAny, &[&broken]);
+            let clients = Clients { store: world.bucket.store(), events, here: here() };
+            let input = bakery::runner::parse(failed_bake()).expect("the function's input");
+            assert_eq!(handle(&clients, input).await.expect_err("it is refused").kind, kind, "{status}");
+        }
     }
 }
