@@ -23,6 +23,8 @@ class Probe:
         self.client = server.client("lambda")
         role = unique("probe")
         server.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        server.client("iam").put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=json.dumps(policy))
         self.principal = f"arn:aws:sts::{OWNER}:assumed-role/{role}/{self.name}"
         self.arn = self.client.create_function(
             FunctionName=self.name,
