@@ -8,6 +8,7 @@ import sys
 import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+RECEIVERS = "222222222222,333333333333"
 
 
 def main():
@@ -21,7 +22,7 @@ def main():
         )
         command.add_argument("--dir", type=pathlib.Path, help="where logs go")
     serve.add_argument("--no-stack", action="store_true", help="only AWS, nothing deployed")
-    serve.add_argument("--emulator", type=pathlib.Path, default=_emulator(), help="where the Lambda emulator is")
+    serve.add_argument("--emulator", type=pathlib.Path, default=_emulators(), help="where Lambda's emulator is")
     arguments = parser.parse_args()
     if arguments.command == "demo":
         from .demo import run
@@ -30,7 +31,7 @@ def main():
     _serve(arguments)
 
 
-def _emulator():
+def _emulators():
     """Beside the virtual environment that this runs in, as `setup.sh` puts it."""
     return pathlib.Path(sys.prefix).parent / "rie"
 
@@ -40,21 +41,22 @@ def _serve(arguments):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
 
-    from . import stack
     from .functions import Host
     from .server import Application, listen
 
     application = Application()
     server = listen(application, int(os.environ.get("LOCAL_AWS_PORT", "4566")))
     endpoint = f"http://127.0.0.1:{server.port}"
-    work = arguments.dir or ROOT / f"target/local-aws/run-{server.port}"
+    work = (arguments.dir or ROOT / f"target/local-aws/run-{server.port}").resolve()
     work.mkdir(parents=True, exist_ok=True)
     host = Host(endpoint, arguments.functions.resolve(), work, arguments.emulator)
     try:
         application.install(endpoint, host)
-        receivers = os.environ.get("LOCAL_AWS_RECEIVERS", "222222222222,333333333333").split(",")
+        receivers = [account for account in os.environ.get("LOCAL_AWS_RECEIVERS", RECEIVERS).split(",") if account]
         if not arguments.no_stack:
-            stack.deploy(endpoint, ROOT / "infra", [account for account in receivers if account], host)
+            from . import stack
+
+            stack.deploy(ROOT / "infra", host, receivers)
         application.ready = True
         print(f"local AWS ready: {endpoint} (owner 111111111111, receivers {', '.join(receivers)})", flush=True)
         ended.wait()

@@ -3,6 +3,9 @@
 AWS seconds pass slowly (`LOCAL_AWS_BUSY_SPEED`) while anything is at work, and fast (`LOCAL_AWS_SPEED`) while
 everything waits. So a slow machine never makes a task time out, and an hour of waiting for a snapshot is over in a
 minute. Whoever works says so with `with clock.busy():`, and a worker that begins to wait with `with clock.waiting():`.
+
+Threads that wait for each other use `workers.Worker` and `workers.Event` instead: there is no moment between the end of
+one's work and the beginning of the other's in which the clock could run on.
 """
 
 import heapq
@@ -14,87 +17,194 @@ import time
 from contextlib import contextmanager
 
 
-class Alarm:
-    """A callback to come. `cancel()` forgets it."""
+#: Real seconds after which the clock looks at its alarms again, whatever it is told.
+LONGEST_LOOK_AWAY = 60
 
-    def __init__(self, callback):
-        self.callback = callback
+
+class Alarm:
+    """Something to happen at a time to come. `cancel()` forgets it."""
+
+    def __init__(self, due, callback=None, sleeper=None):
+        self.due, self.callback, self.sleeper = due, callback, sleeper
 
     def cancel(self):
-        self.callback = None
+        self.callback = self.sleeper = None
+
+    @property
+    def is_cancelled(self):
+        return self.callback is None and self.sleeper is None
+
+
+class Sleeper:
+    """A thread that waits, and how much it was at work before."""
+
+    def __init__(self, work):
+        self.work, self.woken_by_event, self._gate = work, None, threading.Lock()
+        self._gate.acquire()
+
+    def sleep(self):
+        self._gate.acquire()
+
+    def wake(self):
+        self._gate.release()
 
 
 class Clock:
     def __init__(self, speed=60.0, busy_speed=1.0, start=None):
         self.speed, self.busy_speed = float(speed), float(busy_speed)
-        self._change = threading.Condition()
+        self._lock = threading.Lock()
+        self._change = threading.Condition(self._lock)
         self._busy = 0
         self._real = time.monotonic()
         self._aws = time.time() if start is None else float(start)
         self._alarms, self._order = [], itertools.count()
         self._ringer = None
+        self._thread = threading.local()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def now(self):
         """AWS seconds since the epoch."""
-        with self._change:
+        with self._lock:
             return self._now()
 
     def state(self):
         """What `/local-aws/clock` tells."""
-        with self._change:
-            return {"now": self._now(), "busy": self._busy, "speed": self._speed(), "alarms": len(self._alarms)}
+        with self._lock:
+            alarms = sum(not alarm.is_cancelled for _, _, alarm in self._alarms)
+            return {"now": self._now(), "busy": self._busy, "speed": self._speed(), "alarms": alarms}
 
     def _speed(self):
         return self.busy_speed if self._busy > 0 else self.speed
 
     def _now(self):
-        return self._aws + (time.monotonic() - self._real) * self._speed()
+        """Never later than an alarm that has not rung: that the machine is late to ring it does not count."""
+        now = self._aws + (time.monotonic() - self._real) * self._speed()
+        alarm = self._first_alarm()
+        return now if alarm is None else min(now, alarm.due)
+
+    def _set(self, now):
+        self._aws, self._real = now, time.monotonic()
 
     # -- working and waiting ---------------------------------------------------------------------------------------
 
     def _add_busy(self, more):
-        with self._change:
-            now = self._now()
-            self._busy += more
-            self._aws, self._real = now, time.monotonic()
-            self._change.notify_all()
+        was = self._busy
+        if (was > 0) != (was + more > 0):
+            self._set(self._now())
+            if more < 0 and self._alarms:
+                self._change.notify()  # the next alarm is due sooner now
+        self._busy = was + more
+
+    def _depth(self):
+        return getattr(self._thread, "depth", 0)
 
     @contextmanager
     def busy(self):
-        self._add_busy(1)
+        """The calling thread is at work meanwhile."""
+        self._work(1)
         try:
             yield
         finally:
-            self._add_busy(-1)
+            self._work(-1)
 
     @contextmanager
     def waiting(self):
-        """The reverse of `busy`, inside it."""
-        self._add_busy(-1)
+        """The reverse of `busy`, inside it. Outside it changes nothing."""
+        less = min(1, self._depth())
+        self._work(-less)
         try:
             yield
         finally:
+            self._work(less)
+
+    def _work(self, more):
+        if more:
+            with self._lock:
+                self._add_busy(more)
+            self._thread.depth = self._depth() + more
+
+    def hire(self):
+        """Counts one more at work, whose thread will soon say so with `with clock.hired():`."""
+        with self._lock:
             self._add_busy(1)
+
+    def dismiss(self):
+        """Takes back a `hire` whose thread will never come."""
+        with self._lock:
+            self._add_busy(-1)
+
+    @contextmanager
+    def hired(self):
+        """The calling thread is the one that was hired, and at work meanwhile."""
+        self._thread.depth = 1
+        try:
+            yield
+        finally:
+            self._thread.depth = 0
+            self.dismiss()
+
+    @contextmanager
+    def on_behalf(self):
+        """The calling thread does the work that another waits for: when it sleeps, the other does not work either."""
+        self._thread.depth = self._depth() + 1
+        try:
+            yield
+        finally:
+            self._thread.depth = self._depth() - 1
 
     # -- alarms ----------------------------------------------------------------------------------------------------
 
     def call_in(self, seconds, callback):
         """Calls `callback` when that many AWS seconds have passed, on the clock's own thread: it must be quick."""
-        alarm = Alarm(callback)
-        with self._change:
-            heapq.heappush(self._alarms, (self._now() + seconds, next(self._order), alarm))
-            if self._ringer is None:
-                self._ringer = threading.Thread(target=self._ring, name="clock", daemon=True)
-                self._ringer.start()
-            self._change.notify_all()
+        with self._lock:
+            return self._set_alarm(seconds, callback=callback)
+
+    def _set_alarm(self, seconds, callback=None, sleeper=None):
+        alarm = Alarm(self._now() + seconds, callback, sleeper)
+        heapq.heappush(self._alarms, (alarm.due, next(self._order), alarm))
+        if self._ringer is None:
+            self._ringer = threading.Thread(target=self._ring, name="clock", daemon=True)
+            self._ringer.start()
+        if self._alarms[0][2] is alarm:
+            self._change.notify()
         return alarm
 
+    def _first_alarm(self):
+        while self._alarms and self._alarms[0][2].is_cancelled:
+            heapq.heappop(self._alarms)
+        return self._alarms[0][2] if self._alarms else None
+
+    def _ring(self):
+        while True:
+            with self._lock:
+                alarm = self._first_alarm()
+                if alarm is None:
+                    self._change.wait()
+                    continue
+                left = alarm.due - self._now()
+                if left > 0:
+                    self._change.wait(min(left / self._speed(), LONGEST_LOOK_AWAY))
+                    continue
+                heapq.heappop(self._alarms)
+                callback = alarm.callback
+                if callback:
+                    self._add_busy(1)
+                else:
+                    self._wake(alarm.sleeper, by_event=False)
+                self._set(alarm.due)
+            if callback:
+                with self.hired():
+                    try:
+                        callback()
+                    except Exception:
+                        logging.getLogger(__name__).exception("an alarm failed")
+
+    # -- sleeping --------------------------------------------------------------------------------------------------
+
     def sleep(self, seconds):
-        """Waits that many AWS seconds. The caller is not at work meanwhile: wrap it in `waiting()` if it counted."""
-        if seconds > 0:
-            self.wait_for(threading.Event(), seconds)
+        """Waits that many AWS seconds. The caller is not at work meanwhile."""
+        self.pause(None, seconds)
 
     def wait_for(self, event, seconds):
         """Waits until the event is set (true) or the AWS seconds have passed (false: the event is then set, too)."""
@@ -110,29 +220,40 @@ class Clock:
         alarm.cancel()
         return not late
 
-    def _ring(self):
-        while True:
-            with self._change:
-                while self._alarms and self._alarms[0][2].callback is None:
-                    heapq.heappop(self._alarms)
-                if not self._alarms:
-                    self._change.wait()
-                    continue
-                wait = (self._alarms[0][0] - self._now()) / self._speed()
-                if wait > 0:
-                    self._change.wait(wait)
-                    continue
-                callback = heapq.heappop(self._alarms)[2].callback
-            if callback:
-                self._call(callback)
+    def pause(self, event, seconds=None):
+        """Waits until the `workers.Event` is set (true), or the AWS seconds have passed (false). The caller is not at
+        work meanwhile, and is again from the very moment at which it is woken."""
+        with self._lock:
+            if event is not None and event.is_set():
+                return True
+            if seconds is not None and seconds <= 0:
+                return False
+            sleeper = Sleeper(self._depth())
+            if event is not None:
+                event.sleepers.append(sleeper)
+            alarm = None if seconds is None else self._set_alarm(seconds, sleeper=sleeper)
+            self._add_busy(-sleeper.work)
+        sleeper.sleep()
+        with self._lock:
+            if alarm is not None:
+                alarm.cancel()
+            if event is not None and sleeper in event.sleepers:
+                event.sleepers.remove(sleeper)
+        return sleeper.woken_by_event
 
-    @staticmethod
-    def _call(callback):
-        """One that fails is told of, and the others still ring."""
-        try:
-            callback()
-        except Exception:
-            logging.getLogger(__name__).exception("an alarm failed")
+    def _wake(self, sleeper, by_event):
+        if sleeper.woken_by_event is None:
+            sleeper.woken_by_event = by_event
+            self._add_busy(sleeper.work)
+            sleeper.wake()
+
+    def wake_all(self, event):
+        """Sets the event."""
+        with self._lock:
+            event.was_set = True
+            for sleeper in event.sleepers:
+                self._wake(sleeper, by_event=True)
+            event.sleepers = []
 
 
 clock = Clock(os.environ.get("LOCAL_AWS_SPEED", 60), os.environ.get("LOCAL_AWS_BUSY_SPEED", 1))

@@ -1,7 +1,10 @@
-"""EventBridge: the targets that moto lacks."""
+"""EventBridge: the targets that moto lacks, and the events of Step Functions."""
 
+import datetime
 import json
-import threading
+import logging
+
+from .workers import Worker
 
 
 def install():
@@ -11,26 +14,70 @@ def install():
 
 
 def _to_every_target(send_to_targets):
-    """EventBridge starts state machines, invokes functions and publishes to topics; moto does none of these."""
+    """EventBridge starts state machines, invokes functions and publishes to topics; moto does none of these, and takes
+    disabled rules for enabled."""
 
     def send(self, original_event, transform_input=True):
-        ours = [target for target in self.targets if target["Arn"].split(":")[2] in _SENDERS]
+        if self.state != "ENABLED":
+            return
+        ours = [target for target in self.targets if _service(target) in _SENDERS]
         every, self.targets = self.targets, [target for target in self.targets if target not in ours]
         try:
             send_to_targets(self, original_event, transform_input)
         finally:
             self.targets = every
         if self.event_pattern.matches_event(original_event):
+            event = _as_delivered(original_event)
             for target in ours:
-                body = target.get("Input") or json.dumps(original_event, default=str)
-                threading.Thread(target=_send, args=(target, body), daemon=True).start()
+                Worker(target=_deliver, args=(target, _input(target, event)), name="event").start()
 
     return send
 
 
-def _send(target, body):
+def _service(target):
+    return target["Arn"].split(":")[2]
+
+
+def _as_delivered(event):
+    """moto keeps the time as a number, and more than EventBridge sends."""
+    time = event["time"]
+    if not isinstance(time, str):
+        time = datetime.datetime.fromtimestamp(time, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {key: value for key, value in event.items() if key != "ingestion-time"} | {"time": time}
+
+
+def _input(target, event):
+    """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html: Input, InputPath, InputTransformer"""
+    if "Input" in target:
+        return target["Input"]
+    if "InputPath" in target:
+        return json.dumps(_read(target["InputPath"], event))
+    if "InputTransformer" in target:
+        transformer = target["InputTransformer"]
+        text = transformer["InputTemplate"]
+        values = {name: _read(path, event) for name, path in (transformer.get("InputPathsMap") or {}).items()}
+        for name, value in values.items():
+            quoted = json.dumps(value)
+            # Inside a text of the template a text stands without quotation marks of its own.
+            text = text.replace(f'"<{name}>"', quoted if isinstance(value, str) else json.dumps(quoted))
+            text = text.replace(f"<{name}>", quoted[1:-1] if isinstance(value, str) else quoted)
+        return text
+    return json.dumps(event)
+
+
+def _read(path, event):
+    value = event
+    for name in path.removeprefix("$").removeprefix(".").split("."):
+        value = value.get(name) if isinstance(value, dict) and name else value
+    return value
+
+
+def _deliver(target, body):
     _, _, service, region, account, *_ = target["Arn"].split(":")
-    _SENDERS[service](account, region, target["Arn"], body)
+    try:
+        _SENDERS[service](account, region, target["Arn"], body)
+    except Exception:  # EventBridge does not tell who sent the event
+        logging.getLogger(__name__).exception("an event was not delivered to %s", target["Arn"])
 
 
 def _start_execution(account, region, arn, body):
@@ -52,3 +99,40 @@ def _publish(account, region, arn, body):
 
 
 _SENDERS = {"states": _start_execution, "lambda": _invoke, "sns": _publish}
+
+
+def emit(account, region, source, kind, resources, detail):
+    """An AWS service's own event, on the default bus of an account. Whoever has no rule does not hear of it."""
+    from moto.events.models import events_backends
+
+    if account in events_backends and events_backends[account][region].event_buses["default"].rules:
+        event = {"Source": source, "DetailType": kind, "Resources": resources, "Detail": json.dumps(detail)}
+        events_backends[account][region].put_events([event])
+
+
+def execution_changed(execution):
+    """https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html"""
+
+    def millis(time):
+        return None if time is None else int(time.timestamp() * 1000)
+
+    detail = {
+        "executionArn": execution.execution_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "name": execution.name,
+        "status": execution.status,
+        "startDate": millis(execution.start_date),
+        "stopDate": millis(execution.stop_date),
+        "input": execution.execution_input,
+        "output": None if execution.output is None else json.dumps(execution.output, separators=(",", ":")),
+        "error": execution.error,
+        "cause": execution.cause,
+    }
+    emit(
+        execution.account_id,
+        execution.region_name,
+        "aws.states",
+        "Step Functions Execution Status Change",
+        [execution.execution_arn],
+        detail,
+    )

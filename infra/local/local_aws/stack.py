@@ -9,53 +9,50 @@ from . import accounts
 
 #: What moto's CloudFormation creates for these templates. Anything else it would skip while it says CREATE_COMPLETE.
 KNOWN = {
+    "AWS::Events::Rule",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
     "AWS::KMS::Key",
     "AWS::Lambda::Function",
+    "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
+    "AWS::SSM::Parameter",
     "AWS::StepFunctions::StateMachine",
 }
-CODE = "local-aws-code"
+OWNER_STACK, RECEIVER_STACK = "ami-bakery", "ami-bakery-receiver"
+CODE_BUCKET = "local-aws-code"
 
 
-def deploy(endpoint, infra, receivers, host):
+def deploy(infra, host, receivers):
     """Deploys the owner's stack, and the receiver's in each receiver."""
-    owner = _session(endpoint)
-    owner.client("s3").create_bucket(Bucket=CODE)
-    parameters = {"Architecture": "x86_64", "ReceiverAccounts": "*"}
-    _create(owner, "ami-bakery", _translated(infra / "template.yaml", owner, parameters, host), parameters)
-    for account in receivers:
-        _create(
-            _session(endpoint, account),
-            "ami-bakery-receiver",
-            _yaml(infra / "receiver.yaml"),
-            {"OwnerAccountId": accounts.OWNER},
-        )
+    template = _yaml(infra / "template.yaml")
+    parameters = _parameters(template, {"Architecture": "x86_64", "ReceiverAccounts": "*"})
+    create(accounts.OWNER, OWNER_STACK, _translated(template, infra, host, parameters), parameters)
+    if receivers:
+        template = _yaml(infra / "receiver.yaml")
+        parameters = _parameters(template, {"OwnerAccountId": accounts.OWNER})
+        for account in receivers:
+            create(account, RECEIVER_STACK, template, parameters)
 
 
-class _Clients:
-    """boto3 clients of one account."""
+def create(account, name, template, parameters):
+    """Creates a stack, or says what of it would be missing."""
+    from moto.cloudformation.models import cloudformation_backends
 
-    def __init__(self, **settings):
-        self._settings = settings
-
-    def client(self, service):
-        import boto3
-
-        return boto3.client(service, **self._settings)
-
-
-def _session(endpoint, account=accounts.OWNER):
-    role = accounts.assume(f"arn:aws:iam::{account}:role/LocalAws", accounts.REGION, "deploy")
-    return _Clients(
-        endpoint_url=endpoint,
-        region_name=accounts.REGION,
-        aws_access_key_id=role["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=role["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=role["AWS_SESSION_TOKEN"],
+    unknown = {resource["Type"] for resource in template["Resources"].values()} - KNOWN
+    if unknown:
+        raise NotImplementedError(f"the local AWS does not create {', '.join(sorted(unknown))}")
+    stack = cloudformation_backends[account][accounts.REGION].create_stack(
+        name, json.dumps(template, default=str), parameters, tags={}
     )
+    if stack.status != "CREATE_COMPLETE":
+        raise RuntimeError(f"stack {name}: {stack.status} {getattr(stack, 'status_reason', None) or ''}")
+    missing = set(template["Resources"]) - {resource.logical_resource_id for resource in stack.stack_resources}
+    if missing:
+        raise RuntimeError(f"stack {name} lacks {', '.join(sorted(missing))}")
 
 
 def _yaml(path):
@@ -65,46 +62,41 @@ def _yaml(path):
         return yaml_parse(file)
 
 
-def _translated(path, owner, chosen, host):
+def _parameters(template, chosen):
+    """Every parameter's value: what is chosen for those that the template has, else its default."""
+    defaults = {name: parameter.get("Default") for name, parameter in template.get("Parameters", {}).items()}
+    values = {name: chosen.get(name, default) for name, default in defaults.items()}
+    without = [name for name, value in values.items() if value is None]
+    if without:
+        raise ValueError(f"parameters without a value: {', '.join(without)}")
+    return {name: str(value) for name, value in values.items()}
+
+
+def _translated(template, infra, host, parameters):
     """The template as CloudFormation reads it. What `sam package` would upload is put in place."""
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    template = _yaml(path)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
-        if resource["Type"] == "AWS::Serverless::StateMachine":
-            with open(path.parent / properties.pop("DefinitionUri")) as file:
-                properties["Definition"] = json.load(file)
+        if resource["Type"] == "AWS::Serverless::StateMachine" and "DefinitionUri" in properties:
+            properties["Definition"] = json.loads((infra / properties.pop("DefinitionUri")).read_text())
         if resource["Type"] == "AWS::Serverless::Function":
-            name = os.path.basename(properties["CodeUri"])
-            host.binary(name)
-            properties["CodeUri"] = {"Bucket": CODE, "Key": _package(owner, name)}
-    parameters = {name: value.get("Default") for name, value in template["Parameters"].items()} | chosen
-    os.environ.setdefault("AWS_DEFAULT_REGION", accounts.REGION)
+            program = host.built_program(os.path.basename(properties["CodeUri"]))
+            properties["CodeUri"] = {"Bucket": CODE_BUCKET, "Key": _packed(program.name)}
+    os.environ.setdefault("AWS_DEFAULT_REGION", accounts.REGION)  # the translator asks boto3, which asks around
     return Translator({}, Parser()).translate(template, parameter_values=parameters)
 
 
-def _package(owner, name):
-    """The function's code: the binary itself is run from where it was built, so its name is all that is packed."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
+def _packed(name):
+    """The key of a function's package in S3. What runs is the program where it was built, so nothing is packed."""
+    from moto.s3.models import s3_backends
+
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("bootstrap", name)
-    owner.client("s3").put_object(Bucket=CODE, Key=name, Body=code.getvalue())
+    s3 = s3_backends[accounts.OWNER]["aws"]
+    if CODE_BUCKET not in s3.buckets:
+        s3.create_bucket(CODE_BUCKET, accounts.REGION)
+    s3.put_object(CODE_BUCKET, name, package.getvalue())
     return name
-
-
-def _create(session, name, template, parameters):
-    unknown = {resource["Type"] for resource in template["Resources"].values()} - KNOWN
-    if unknown:
-        raise NotImplementedError(f"the local AWS does not create {', '.join(sorted(unknown))}")
-    cloudformation = session.client("cloudformation")
-    cloudformation.create_stack(
-        StackName=name,
-        TemplateBody=json.dumps(template, default=str),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
-    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    if stack["StackStatus"] != "CREATE_COMPLETE":
-        raise RuntimeError(f"stack {name}: {stack['StackStatus']} {stack.get('StackStatusReason', '')}")

@@ -196,3 +196,7 @@ def test_a_definition_in_many_executions(machines):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda n: machines.end(machines.start(machine, n))["output"], range(24)))
     assert found == [[n, n] for n in range(24)]
+
+
+def test_a_definition_that_is_none(machines):
+    refused("InvalidDefinition", machines.create, {"One": {"Type": "Nothing"}})

@@ -4,8 +4,7 @@ import json
 import types
 
 import pytest
-from local_aws.engine.maps import _no_more_than_items
-from local_server import machine_map, passing, unique
+from local_server import machine_map, passing, seconds, unique
 
 DOUBLE = {"Double": passing("{% $states.input * 2 %}")}
 #: Fails on 2.
@@ -70,13 +69,16 @@ def test_items_from_s3(aws, machines):
     assert machines.output(states, {"bucket": bucket}) == [8, 10, 12]
 
 
-def test_no_more_threads_than_items():
-    launched = []
-    launch = _no_more_than_items(lambda self, env, eval_input, pool: launched.append(pool))
-    pool = types.SimpleNamespace(_jobs_number=3)
-    for _ in range(1000):
-        launch(None, None, None, pool)
-    assert len(launched) == 3
+@both_modes
+def test_no_more_at_once_than_it_says(machines, mode):
+    wait = {"Wait": {"Type": "Wait", "Seconds": 1000, "End": True}}
+    found = machines.run({"Each": machine_map([1, 2, 3, 4, 5], wait, mode, MaxConcurrency=2)})
+    assert seconds(found) == pytest.approx(3000, abs=500)
+
+
+def test_one_after_the_other_does_not_exhaust_the_stack(machines):
+    states = {"Each": machine_map("{% [1..1200] %}", {"Give": passing("{% $states.input %}")}, MaxConcurrency=1)}
+    assert machines.output(states) == list(range(1, 1201))
 
 
 @pytest.fixture
@@ -95,8 +97,36 @@ def tolerant(machines):
 
 
 def test_tolerated_failures(tolerant):
-    """The percentage may be a whole number; who failed gives null."""
-    assert (tolerant.found["status"], tolerant.found["output"]) == ("SUCCEEDED", [10, None, 30])
+    """The percentage may be a whole number; who failed is told with all about its execution.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    """
+    assert tolerant.found["status"] == "SUCCEEDED"
+    first, failed, last = tolerant.found["output"]
+    assert (first, last) == (10, 30)
+    assert (failed["Status"], failed["Error"], failed["Cause"], failed["Input"]) == ("FAILED", "Picky", "Not two.", "2")
+    assert failed["ExecutionArn"] == tolerant.children[2]["executionArn"]
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "tolerated"),
+    [
+        ({}, False),
+        ({"ToleratedFailurePercentage": 33}, False),
+        ({"ToleratedFailurePercentage": 33.4}, True),
+        ({"ToleratedFailureCount": 1}, True),
+        ({"ToleratedFailureCount": 1, "ToleratedFailurePercentage": 1}, False),
+    ],
+)
+def test_failures_are_tolerated_as_far_as_it_says(machines, tolerance, tolerated):
+    found = machines.run({"Each": machine_map([1, 2, 3], PICKY, "DISTRIBUTED", **tolerance)})
+    (run,) = machines.client.list_map_runs(executionArn=found["executionArn"])["mapRuns"]
+    status = machines.client.describe_map_run(mapRunArn=run["mapRunArn"])["status"]
+    if tolerated:
+        assert (found["status"], status) == ("SUCCEEDED", "SUCCEEDED")
+    else:
+        assert (found["error"], status) == ("States.ExceedToleratedFailureThreshold", "FAILED")
+        assert "MapRunFailed" in machines.types(found["executionArn"])
 
 
 def test_map_run_counts(machines, tolerant):
@@ -179,3 +209,71 @@ def test_children_may_assign_the_parents_names(machines):
     }
     del states["Each"]["End"]
     assert machines.output(states) == ["child", "parent"]
+
+
+def test_a_failed_iteration_aborts_the_others(machines):
+    inner = {
+        "Choose": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $states.input = 2 %}", "Next": "Short"}],
+            "Default": "Long",
+        },
+        "Short": {"Type": "Wait", "Seconds": 10, "Next": "Fail"},
+        "Fail": {"Type": "Fail", "Error": "Two"},
+        "Long": {"Type": "Wait", "Seconds": 9_999_999, "End": True},
+    }
+    found = machines.run({"Each": machine_map([1, 2, 3], inner)})
+    types = machines.types(found["executionArn"])
+    assert found["error"] == "Two"
+    assert (types.count("MapIterationFailed"), types.count("MapIterationAborted")) == (1, 2)
+    assert types[-1] == "ExecutionFailed"
+
+
+def test_an_iteration_can_fail_with_an_error_of_step_functions_own(machines):
+    inner = {"Give": passing("{% $states.input.nothing %}")}
+    assert machines.run({"Each": machine_map([1], inner)})["error"] == "States.QueryEvaluationError"
+
+
+def test_items_that_cannot_be_read_are_an_error_of_their_own(machines):
+    arguments = {"Bucket": "no-such-bucket", "Key": "none"}
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Arguments": arguments,
+    }
+    found = machines.run({"Each": machine_map(None, DOUBLE, "DISTRIBUTED", ItemReader=reader)})
+    assert found["error"] == "States.ItemReaderFailed"
+
+
+@both_modes
+def test_a_stopped_map_is_over_at_once(machines, mode):
+    inner = {"Wait": {"Type": "Wait", "Seconds": 9_999_999, "End": True}}
+    caught = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+    states = {"Each": machine_map([1, 2], inner, mode, Catch=caught), "Caught": {"Type": "Succeed"}}
+    execution = machines.start(machines.create(states))
+    while not _children(machines, execution, mode):
+        pass
+    machines.client.stop_execution(executionArn=execution, error="Enough", cause="because")
+    found = machines.client.describe_execution(executionArn=execution)
+    assert (found["status"], found["error"], found["cause"]) == ("ABORTED", "Enough", "because")
+    assert machines.types(execution)[-1] == "ExecutionAborted"
+    if mode == "DISTRIBUTED":
+        (run,) = machines.client.list_map_runs(executionArn=execution)["mapRuns"]
+        assert machines.client.describe_map_run(mapRunArn=run["mapRunArn"])["status"] == "ABORTED"
+        assert {child["status"] for child in _children(machines, execution, mode)} == {"ABORTED"}
+
+
+def _children(machines, execution, mode):
+    if mode == "INLINE":
+        return machines.types(execution).count("WaitStateEntered") == 2
+    runs = machines.client.list_map_runs(executionArn=execution)["mapRuns"]
+    found = machines.client.list_executions(mapRunArn=runs[0]["mapRunArn"])["executions"] if runs else []
+    return found if len(found) == 2 else []
+
+
+def test_a_child_has_nothing_of_the_map_but_its_input(machines):
+    look = {
+        "Look": passing({"map": "{% $exists($states.context.Map) %}", "input": "{% $states.context.Execution.Input %}"})
+    }
+    states = {"Each": machine_map(["a"], look, "DISTRIBUTED")}
+    assert machines.output(states) == [{"map": False, "input": "a"}]

@@ -1,16 +1,38 @@
 """Step Functions: moto's engine, with what it lacks. Each repair is a function that says what AWS does."""
 
-from . import definitions, executions, expressions, maps, outputs, tasks, waiting
+from . import (
+    choices,
+    definitions,
+    executions,
+    expressions,
+    limits,
+    map_runs,
+    maps,
+    paths,
+    seams,
+    tasks,
+    timeouts,
+    tokens,
+    variables,
+    waiting,
+)
 
 
 def install(endpoint):
     from moto.core.config import default_user_config
 
     default_user_config["stepfunctions"]["execute_state_machine"] = True
+    seams.give_errors_their_codes()
     expressions.install()
-    outputs.install()
+    paths.install()
+    variables.install()
+    choices.install()
+    limits.install()
     waiting.install()
+    timeouts.install()
     maps.install()
+    map_runs.install()
     tasks.install(endpoint)
     executions.install()
+    tokens.install()
     definitions.install()

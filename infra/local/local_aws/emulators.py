@@ -1,0 +1,231 @@
+"""The programs of functions, each under AWS's own Runtime Interface Emulator."""
+
+import ctypes
+import http.client
+import io
+import itertools
+import json
+import math
+import os
+import platform
+import queue
+import signal
+import socket
+import subprocess
+import threading
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+from . import accounts
+from .clock import clock
+
+#: An emulator serves one invocation at a time, so each function has a few.
+AT_ONCE = int(os.environ.get("LOCAL_AWS_FUNCTION_CONCURRENCY", "8"))
+#: AWS seconds that a function's credentials are good for, and that are left when they are renewed.
+SESSION_SECONDS, RENEW_SECONDS = 12 * 3600, 1800
+#: Real seconds after which a program that does not even start is given up.
+START_SECONDS = 30
+
+PATH = "/2015-03-31/functions/function/invocations"
+
+# A loopback address of its own, so that two local AWS never take each other's ports.
+_pid = os.getpid()
+ADDRESS = f"127.{100 + _pid // 62500 % 100}.{_pid // 250 % 250}.{1 + _pid % 250}"
+_ports = itertools.count(20000)
+
+
+class Pool:
+    """The emulators of one function."""
+
+    def __init__(self, host, function):
+        self._host, self._function = host, function
+        self._idle, self._all, self._lock = queue.LifoQueue(), [], threading.Lock()
+        self._places = AT_ONCE
+        self._program = program_of(function, host)
+
+    def invoke(self, body):
+        """The answer of the function's program. Waits until one is free."""
+        emulator = self._take()
+        answer = emulator.invoke(body)
+        if emulator.is_spent():
+            self._drop(emulator)
+        else:
+            self._idle.put(emulator)
+        return answer
+
+    def _take(self):
+        while True:
+            try:
+                emulator = self._idle.get_nowait()
+            except queue.Empty:
+                with self._lock:
+                    is_room = self._places > 0
+                    self._places -= is_room
+                if is_room:
+                    return self._start()
+                emulator = self._idle.get()
+            if emulator is None:
+                continue  # a place has become free
+            if not emulator.is_spent():
+                return emulator
+            self._drop(emulator)
+
+    def _start(self):
+        try:
+            emulator = Emulator(self._host, self._function, self._program)
+        except BaseException:
+            self._free_place()
+            raise
+        with self._lock:
+            self._all.append(emulator)
+        return emulator
+
+    def _drop(self, emulator):
+        emulator.end()
+        with self._lock:
+            self._all.remove(emulator)
+        self._free_place()
+
+    def _free_place(self):
+        with self._lock:
+            self._places += 1
+        self._idle.put(None)
+
+    def end(self):
+        with self._lock:
+            for emulator in self._all:
+                emulator.end()
+
+    def wait(self):
+        for emulator in self._all:
+            emulator.wait()
+
+
+class Emulator:
+    """One execution environment of a function."""
+
+    def __init__(self, host, function, program):
+        self._function, self._spent = function, False
+        session = accounts.assume(
+            function.role, function.region, function.function_name, SESSION_SECONDS, function.function_name
+        )
+        self._renew_at = clock.now() + SESSION_SECONDS - RENEW_SECONDS
+        self._port, api_port = next(_ports), next(_ports)
+        command = [
+            host.emulator,
+            "--log-level=error",
+            f"--runtime-interface-emulator-address={ADDRESS}:{self._port}",
+            f"--runtime-api-address={ADDRESS}:{api_port}",
+            program,
+        ]
+        log = host.work / f"{function.function_name}.log"
+        self._process = _spawner.submit(_spawn, command, environment(function, session, host.endpoint), log).result()
+        self._wait_until_it_listens()
+
+    def _wait_until_it_listens(self):
+        begin = time.monotonic()
+        while self._process.poll() is None and time.monotonic() - begin < START_SECONDS:
+            try:
+                return socket.create_connection((ADDRESS, self._port), 1).close()
+            except OSError:
+                time.sleep(0.002)
+        raise RuntimeError(f"the program of {self._function.function_name} does not start: see its log")
+
+    def invoke(self, body):
+        connection = http.client.HTTPConnection(ADDRESS, self._port)
+        try:
+            connection.request("POST", PATH, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse().read()
+        except (OSError, http.client.HTTPException):  # the emulator itself has ended
+            self._spent = True
+            return error("Runtime.ExitError", "Runtime exited without providing a reason")
+        finally:
+            connection.close()
+        if answer.startswith(b"Task timed out after"):
+            self._spent = True
+            return error("Sandbox.Timedout", f"Task timed out after {self._function.timeout:.2f} seconds")
+        if b'"errorType":"Runtime.' in answer[:200]:  # written by the emulator: the program has ended
+            self._spent = True
+        return answer
+
+    def is_spent(self):
+        return self._spent or self._process.poll() is not None or clock.now() >= self._renew_at
+
+    def end(self):
+        """The emulator ends its program, too, when it is asked to end; not when it is killed."""
+        self._process.terminate()
+
+    def wait(self):
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+def error(kind, message):
+    """An error as Lambda writes it when the program cannot."""
+    return json.dumps({"errorType": kind, "errorMessage": f"RequestId: local Error: {message}"}).encode()
+
+
+def environment(function, session, endpoint):
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
+    name = function.function_name
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_LAMBDA_FUNCTION_VERSION": str(function.version),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        # The emulator counts the machine's seconds.
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(math.ceil(int(function.timeout) / clock.busy_speed)),
+        "_HANDLER": function.handler or "bootstrap",
+        **{key: str(value) for key, value in (function.environment_vars or {}).items()},
+        "AWS_ACCESS_KEY_ID": session.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+        "AWS_SESSION_TOKEN": session.session_token,
+    }
+
+
+def program_of(function, host):
+    """What a function runs: one that comes from the stack's bucket runs where it was built, it is large; else what is
+    in its package."""
+    if "S3Key" in function.code:
+        return host.built_program(function.code["S3Key"])
+    folder = host.work / "code" / f"{function.function_name}-{function.code_sha_256.replace('/', '_')[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "bootstrap"
+    program.write_bytes(zipfile.ZipFile(io.BytesIO(function.code_bytes)).read("bootstrap"))
+    program.chmod(0o755)
+    return program
+
+
+# The system ends a process when the *thread* that started it ends: so one that stays.
+_spawner = ThreadPoolExecutor(1, "spawner")
+_prctl = ctypes.CDLL(None).prctl if platform.system() == "Linux" else None
+
+
+def _spawn(command, environment, log):
+    with open(log, "ab") as file:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            preexec_fn=_end_with_parent,
+            start_new_session=True,
+        )
+
+
+def _end_with_parent():
+    """Functions end when the local AWS is killed (Linux: PR_SET_PDEATHSIG)."""
+    if _prctl:
+        _prctl(1, signal.SIGTERM)
