@@ -97,6 +97,8 @@ def listen(application, port):
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    # It warns of what it lacks, also where that is mended here.
+    logging.getLogger("moto.stepfunctions").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", port, application, threaded=True, request_handler=quick.Handler)
     server.daemon_threads = True
     server.request_queue_size = 1024
