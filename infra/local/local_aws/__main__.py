@@ -42,10 +42,12 @@ def _serve(arguments):
         signal.signal(number, lambda *_: ended.set())
 
     from .functions import Host
-    from .server import Application, listen
+    from .server import Application
+    from .wire import Server
 
     application = Application()
-    server = listen(application, int(os.environ.get("LOCAL_AWS_PORT", "4566")))
+    server = Server(application, int(os.environ.get("LOCAL_AWS_PORT", "4566")))
+    server.start()
     endpoint = f"http://127.0.0.1:{server.port}"
     work = (arguments.dir or ROOT / f"target/local-aws/run-{server.port}").resolve()
     work.mkdir(parents=True, exist_ok=True)

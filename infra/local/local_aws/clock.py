@@ -8,45 +8,17 @@ Threads that wait for each other use `workers.Worker` and `workers.Event` instea
 one's work and the beginning of the other's in which the clock could run on.
 """
 
-import heapq
-import itertools
 import logging
 import os
 import threading
 import time
 from contextlib import contextmanager
 
+from .alarms import Alarm, Alarms, Sleeper
+
 
 #: Real seconds after which the clock looks at its alarms again, whatever it is told.
 LONGEST_LOOK_AWAY = 60
-
-
-class Alarm:
-    """Something to happen at a time to come. `cancel()` forgets it."""
-
-    def __init__(self, due, callback=None, sleeper=None):
-        self.due, self.callback, self.sleeper = due, callback, sleeper
-
-    def cancel(self):
-        self.callback = self.sleeper = None
-
-    @property
-    def is_cancelled(self):
-        return self.callback is None and self.sleeper is None
-
-
-class Sleeper:
-    """A thread that waits, and how much it was at work before."""
-
-    def __init__(self, work):
-        self.work, self.woken_by_event, self._gate = work, None, threading.Lock()
-        self._gate.acquire()
-
-    def sleep(self):
-        self._gate.acquire()
-
-    def wake(self):
-        self._gate.release()
 
 
 class Clock:
@@ -57,8 +29,7 @@ class Clock:
         self._busy = 0
         self._real = time.monotonic()
         self._aws = time.time() if start is None else float(start)
-        self._alarms, self._order = [], itertools.count()
-        self._ringer = None
+        self._alarms, self._ringer = Alarms(), None
         self._thread = threading.local()
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -71,8 +42,7 @@ class Clock:
     def state(self):
         """What `/local-aws/clock` tells."""
         with self._lock:
-            alarms = sum(not alarm.is_cancelled for _, _, alarm in self._alarms)
-            return {"now": self._now(), "busy": self._busy, "speed": self._speed(), "alarms": alarms}
+            return {"now": self._now(), "busy": self._busy, "speed": self._speed(), "alarms": len(self._alarms)}
 
     def _speed(self):
         return self.busy_speed if self._busy > 0 else self.speed
@@ -80,7 +50,7 @@ class Clock:
     def _now(self):
         """Never later than an alarm that has not rung: that the machine is late to ring it does not count."""
         now = self._aws + (time.monotonic() - self._real) * self._speed()
-        alarm = self._first_alarm()
+        alarm = self._alarms.first()
         return now if alarm is None else min(now, alarm.due)
 
     def _set(self, now):
@@ -92,7 +62,7 @@ class Clock:
         was = self._busy
         if (was > 0) != (was + more > 0):
             self._set(self._now())
-            if more < 0 and self._alarms:
+            if more < 0:
                 self._change.notify()  # the next alarm is due sooner now
         self._busy = was + more
 
@@ -162,23 +132,18 @@ class Clock:
 
     def _set_alarm(self, seconds, callback=None, sleeper=None):
         alarm = Alarm(self._now() + seconds, callback, sleeper)
-        heapq.heappush(self._alarms, (alarm.due, next(self._order), alarm))
+        self._alarms.add(alarm)
         if self._ringer is None:
             self._ringer = threading.Thread(target=self._ring, name="clock", daemon=True)
             self._ringer.start()
-        if self._alarms[0][2] is alarm:
+        if self._alarms.first() is alarm:
             self._change.notify()
         return alarm
-
-    def _first_alarm(self):
-        while self._alarms and self._alarms[0][2].is_cancelled:
-            heapq.heappop(self._alarms)
-        return self._alarms[0][2] if self._alarms else None
 
     def _ring(self):
         while True:
             with self._lock:
-                alarm = self._first_alarm()
+                alarm = self._alarms.first()
                 if alarm is None:
                     self._change.wait()
                     continue
@@ -186,7 +151,7 @@ class Clock:
                 if left > 0:
                     self._change.wait(min(left / self._speed(), LONGEST_LOOK_AWAY))
                     continue
-                heapq.heappop(self._alarms)
+                self._alarms.take_first()
                 callback = alarm.callback
                 if callback:
                     self._add_busy(1)

@@ -2,10 +2,8 @@
 
 import ctypes
 import http.client
-import io
 import itertools
 import json
-import math
 import os
 import platform
 import queue
@@ -14,11 +12,11 @@ import socket
 import subprocess
 import threading
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 from . import accounts
 from .clock import clock
+from .programs import environment, program_of
 
 #: An emulator serves one invocation at a time, so each function has a few.
 AT_ONCE = int(os.environ.get("LOCAL_AWS_FUNCTION_CONCURRENCY", "8"))
@@ -163,60 +161,16 @@ class Emulator:
             self._process.kill()
 
 
-def error(kind, message):
-    """An error as Lambda writes it when the program cannot."""
-    return json.dumps({"errorType": kind, "errorMessage": f"RequestId: local Error: {message}"}).encode()
-
-
-def environment(function, session, endpoint):
-    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
-    name = function.function_name
-    return {
-        "PATH": os.environ["PATH"],
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": function.region,
-        "AWS_DEFAULT_REGION": function.region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_LAMBDA_FUNCTION_NAME": name,
-        "AWS_LAMBDA_FUNCTION_VERSION": str(function.version),
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
-        "AWS_LAMBDA_LOG_FORMAT": "JSON",
-        # The emulator counts the machine's seconds.
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(math.ceil(int(function.timeout) / clock.busy_speed)),
-        "_HANDLER": function.handler or "bootstrap",
-        **{key: str(value) for key, value in (function.environment_vars or {}).items()},
-        "AWS_ACCESS_KEY_ID": session.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
-        "AWS_SESSION_TOKEN": session.session_token,
-    }
-
-
-def program_of(function, host):
-    """What a function runs: one that comes from the stack's bucket runs where it was built, it is large; else what is
-    in its package."""
-    if "S3Key" in function.code:
-        return host.built_program(function.code["S3Key"])
-    folder = host.work / "code" / f"{function.function_name}-{function.code_sha_256.replace('/', '_')[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "bootstrap"
-    program.write_bytes(zipfile.ZipFile(io.BytesIO(function.code_bytes)).read("bootstrap"))
-    program.chmod(0o755)
-    return program
-
-
 # The system ends a process when the *thread* that started it ends: so one that stays.
 _spawner = ThreadPoolExecutor(1, "spawner")
 _prctl = ctypes.CDLL(None).prctl if platform.system() == "Linux" else None
 
 
-def _spawn(command, environment, log):
+def _spawn(command, environ, log):
     with open(log, "ab") as file:
         return subprocess.Popen(
             command,
-            env=environment,
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
@@ -229,3 +183,10 @@ def _end_with_parent():
     """Functions end when the local AWS is killed (Linux: PR_SET_PDEATHSIG)."""
     if _prctl:
         _prctl(1, signal.SIGTERM)
+        if os.getppid() != _pid:  # it was killed just now
+            os._exit(1)
+
+
+def error(kind, message):
+    """An error as Lambda writes it when the program cannot."""
+    return json.dumps({"errorType": kind, "errorMessage": f"RequestId: local Error: {message}"}).encode()

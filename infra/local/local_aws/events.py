@@ -3,8 +3,11 @@
 import datetime
 import json
 import logging
+import re
 
 from .workers import Worker
+
+_TEXT = re.compile(r'("(?:\\.|[^"\\])*")')
 
 
 def install():
@@ -54,15 +57,24 @@ def _input(target, event):
         return json.dumps(_read(target["InputPath"], event))
     if "InputTransformer" in target:
         transformer = target["InputTransformer"]
-        text = transformer["InputTemplate"]
-        values = {name: _read(path, event) for name, path in (transformer.get("InputPathsMap") or {}).items()}
-        for name, value in values.items():
-            quoted = json.dumps(value)
-            # Inside a text of the template a text stands without quotation marks of its own.
-            text = text.replace(f'"<{name}>"', quoted if isinstance(value, str) else json.dumps(quoted))
-            text = text.replace(f"<{name}>", quoted[1:-1] if isinstance(value, str) else quoted)
-        return text
+        paths = transformer.get("InputPathsMap") or {}
+        return _filled(transformer["InputTemplate"], {name: _read(path, event) for name, path in paths.items()})
     return json.dumps(event)
+
+
+def _filled(template, values):
+    """A template with values in place of their names: as JSON, but inside a text as a part of it."""
+
+    def inside(value):
+        return json.dumps(value if isinstance(value, str) else json.dumps(value))[1:-1]
+
+    def fill(part):
+        is_text = part.startswith('"')
+        for name, value in values.items():
+            part = part.replace(f"<{name}>", inside(value) if is_text else json.dumps(value))
+        return part
+
+    return "".join(fill(part) for part in _TEXT.split(template))
 
 
 def _read(path, event):

@@ -5,18 +5,6 @@ Nothing here changes an answer.
 
 import functools
 
-from werkzeug.serving import WSGIRequestHandler
-
-
-class Handler(WSGIRequestHandler):
-    """Keeps connections alive."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def address_string(self):
-        return self.client_address[0]
-
 
 def read_models_once():
     """botocore reads its data files, some of them large, once a session; moto makes many sessions as it is imported."""

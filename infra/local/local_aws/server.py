@@ -1,14 +1,11 @@
 """moto's server with everything in place, and the few addresses of the local AWS's own."""
 
 import json
-import logging
-import socket
-import threading
 from contextlib import nullcontext
 
 from . import accounts, quick
 from .clock import clock
-from .faults import LostAnswer, faults
+from .faults import faults
 from .journal import journal
 from .workers import WORK_HEADER, WORK_TOKEN
 
@@ -44,16 +41,7 @@ class Application:
         if path.startswith("/local-aws/"):
             return self._own(path.removeprefix("/local-aws/"), environ, start_response)
         with clock.busy(), self._caller_at_work(environ):
-            try:
-                return self._aws(environ, start_response)
-            except LostAnswer:
-                # The caller sees the connection close without an answer.
-                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-                start_response("500 Internal Server Error", [])
-                return [b""]
-            except Exception:
-                logging.getLogger(__name__).exception("%s %s", environ["REQUEST_METHOD"], path)
-                raise
+            return self._aws(environ, start_response)
 
     @staticmethod
     def _caller_at_work(environ):
@@ -90,17 +78,3 @@ _OWN = {
     ("DELETE", "faults"): lambda environ: faults.replace([]),
     ("GET", "clock"): lambda environ: clock.state(),
 }
-
-
-def listen(application, port):
-    """Serves on loopback, on a thread of its own; gives the server, whose `port` is then known."""
-    from werkzeug.serving import make_server
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    # It warns of what it lacks, also where that is mended here.
-    logging.getLogger("moto.stepfunctions").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=quick.Handler)
-    server.daemon_threads = True
-    server.request_queue_size = 1024
-    threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
-    return server

@@ -50,7 +50,7 @@ def create(account, name, template, parameters):
     )
     if stack.status != "CREATE_COMPLETE":
         raise RuntimeError(f"stack {name}: {stack.status} {getattr(stack, 'status_reason', None) or ''}")
-    missing = set(template["Resources"]) - {resource.logical_resource_id for resource in stack.stack_resources}
+    missing = set(template["Resources"]) - {made.logical_resource_id for made in stack.stack_resources if made}
     if missing:
         raise RuntimeError(f"stack {name} lacks {', '.join(sorted(missing))}")
 

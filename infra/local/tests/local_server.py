@@ -103,8 +103,8 @@ class LocalServer:
         found = (caller or self.client("sts")).assume_role(RoleArn=arn, **ask)["Credentials"]
         return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
-    def as_role(self, arn, service, region="us-east-1"):
-        return self.client(service, region, *self.role(arn))
+    def as_role(self, arn, service, region="us-east-1", **ask):
+        return self.client(service, region, *self.role(arn, **ask))
 
     def entered(self, account, service):
         """A client in another account, by any role of it."""

@@ -155,3 +155,29 @@ def test_expiration_is_told_in_aws_time(aws):
     before = aws.own("GET", "clock")["now"]
     expiration = aws.client("sts").assume_role(**ask)["Credentials"]["Expiration"].timestamp()
     assert before + 899 <= expiration <= aws.own("GET", "clock")["now"] + 901
+
+
+def test_a_callers_own_policies_count(aws, trusting):
+    """To enter another account takes both: its trust, and leave at home."""
+    iam, name, role = aws.client("iam"), unique("Limited"), trusting(allow(ROOT))
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    sts = aws.as_role(arn, "sts", DurationSeconds=3600)
+    refused("AccessDenied", aws.role, role, sts, DurationSeconds=3600)
+    allowed = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}],
+    }
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(allowed))
+    assert identity(aws, *aws.role(role, sts, DurationSeconds=3600))["Account"] == RECEIVER
+
+
+def test_a_session_lasts_no_longer_than_its_role_says(aws, trusting):
+    """An hour, if it says nothing."""
+    role = trusting(allow(ROOT))
+    refused("ValidationError", aws.role, role, DurationSeconds=3601)
+    aws.entered(RECEIVER, "iam").update_role(RoleName=role.rsplit("/", 1)[1], MaxSessionDuration=7200)
+    assert identity(aws, *aws.role(role, DurationSeconds=7200))["Account"] == RECEIVER
+
+
+def test_what_is_no_role_cannot_be_assumed(aws):
+    refused("ValidationError", aws.role, "arn:aws:iam::nobody:role/x", DurationSeconds=3600)

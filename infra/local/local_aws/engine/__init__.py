@@ -6,6 +6,7 @@ from . import (
     executions,
     expressions,
     limits,
+    looking,
     map_runs,
     maps,
     paths,
@@ -34,5 +35,6 @@ def install(endpoint):
     map_runs.install()
     tasks.install(endpoint)
     executions.install()
+    looking.install()
     tokens.install()
     definitions.install()

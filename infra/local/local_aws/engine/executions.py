@@ -1,4 +1,4 @@
-"""Starting, stopping and reading executions."""
+"""Starting, running and stopping executions."""
 
 import datetime
 import json
@@ -9,7 +9,6 @@ from .. import events
 from ..timestamps import ClockDatetime
 from ..workers import Worker
 from .children import children
-from .history import history
 from .limits import MOST_DATA
 
 #: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
@@ -31,10 +30,7 @@ def install():
     ExecutionWorker.start = _start
     ExecutionWorker.stop = _stop
     BaseExecutionWorkerCommunication._reflect_execution_status = _note_end
-    for name in ("describe_execution", "list_executions", "stop_execution"):
-        setattr(StepFunctionResponse, name, globals()[f"_{name}"](getattr(StepFunctionResponse, name)))
-    StepFunctionResponse.get_execution_history = history
-    StepFunctionResponse.list_map_runs = _list_map_runs(StepFunctionResponse.list_map_runs)
+    StepFunctionResponse.stop_execution = _stop_execution
 
 
 def _checked(start_execution):
@@ -112,9 +108,9 @@ def _run(self):
 
 def _start(self):
     """moto keeps no hold of the thread, and so cannot tell when an execution that is stopped has ended."""
+    events.execution_changed(self._execution_communication.execution)  # before it can have ended
     self._thread = Worker(target=self._execution_logic)
     self._thread.start()
-    events.execution_changed(self._execution_communication.execution)
 
 
 def _stop(self, stop_date, error, cause):
@@ -144,90 +140,16 @@ def _note_end(self):
     events.execution_changed(execution)
 
 
-def _describe_execution(_):
-    """DescribeExecution tells when an execution ended, however it did, and knows child executions; moto does not tell
-    it of one that timed out, and knows no children."""
-    from moto.core.responses import ActionResult
-
-    def describe(self):
-        arn = self._get_param("executionArn")
-        child = children.get(arn)
-        if child:
-            return ActionResult(child.described())
-        execution = self.stepfunction_backend.describe_execution(arn)
-        found = _listed(execution) | {"input": execution.execution_input, "inputDetails": {"included": True}}
-        if execution.status == "SUCCEEDED":
-            found["output"] = json.dumps(execution.output, separators=(",", ":"))
-            found["outputDetails"] = {"included": True}
-        return ActionResult(found | {name: value for name in ("error", "cause") if (value := getattr(execution, name))})
-
-    return describe
-
-
-def _list_executions(list_executions):
-    """ListExecutions tells when an execution ended, and lists the child executions of a Map Run."""
-    from moto.core.responses import ActionResult
-
-    def listed(self):
-        map_run, wanted = self._get_param("mapRunArn"), self._get_param("statusFilter")
-        if map_run:
-            found = [child.listed() for child in children.of(map_run) if wanted in (None, child.status)]
-            return ActionResult(_page(self, "executions", found))
-        executions, token = self.stepfunction_backend.list_executions(
-            self._get_param("stateMachineArn"),
-            status_filter=wanted,
-            max_results=self._get_int_param("maxResults"),
-            next_token=self._get_param("nextToken"),
-        )
-        return ActionResult({"executions": [_listed(execution) for execution in executions], "nextToken": token})
-
-    return listed
-
-
-def _list_map_runs(_):
-    """Child executions have Map Runs, too, and the list is given in pages; moto knows no children and gives all."""
-    from moto.core.responses import ActionResult
-
-    def listed(self):
-        arn = self._get_param("executionArn")
-        child = children.get(arn)
-        env = child.env if child else self.stepfunction_backend.describe_execution(arn).exec_worker.env
-        found = [run for run in env.map_run_record_pool_manager.get_all() if run.execution_arn == arn]
-        return ActionResult(_page(self, "mapRuns", [run.list_item() for run in found]))
-
-    return listed
-
-
-def _listed(execution):
-    found = {
-        "executionArn": execution.execution_arn,
-        "stateMachineArn": execution.state_machine_arn,
-        "name": execution.name,
-        "status": execution.status,
-        "startDate": execution.start_date,
-    }
-    return found | ({"stopDate": execution.stop_date} if execution.stop_date else {})
-
-
-def _page(response, name, items):
-    first = int(response._get_param("nextToken") or 0)
-    last = first + (response._get_int_param("maxResults") or 100)
-    return {name: items[first:last]} | ({"nextToken": str(last)} if last < len(items) else {})
-
-
-def _stop_execution(_):
+def _stop_execution(self):
     """StopExecution ends an execution, or a child, at once, with the error and cause that it is given; moto drops
     them. An execution that has ended stays as it is."""
     from moto.core.responses import ActionResult
 
-    def stop(self):
-        arn, error, cause = (self._get_param(name) for name in ("executionArn", "error", "cause"))
-        execution = children.get(arn)
-        if execution:
-            execution.stop(error, cause)
-        else:
-            execution = self.stepfunction_backend.describe_execution(arn)
-            execution.stop(stop_date=ClockDatetime.now(datetime.UTC), error=error, cause=cause)
-        return ActionResult({"stopDate": execution.stop_date or ClockDatetime.now(datetime.UTC)})
-
-    return stop
+    arn, error, cause = (self._get_param(name) for name in ("executionArn", "error", "cause"))
+    execution = children.get(arn)
+    if execution:
+        execution.stop(error, cause)
+    else:
+        execution = self.stepfunction_backend.describe_execution(arn)
+        execution.stop(stop_date=ClockDatetime.now(datetime.UTC), error=error, cause=cause)
+    return ActionResult({"stopDate": execution.stop_date or ClockDatetime.now(datetime.UTC)})

@@ -1,0 +1,129 @@
+"""HTTP/1.1 for a WSGI application, on loopback: connections stay open, as AWS keeps them, and can end without an answer.
+
+Werkzeug's own server closes every connection.
+"""
+
+import io
+import logging
+import socketserver
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import unquote
+
+from werkzeug.serving import DechunkedInput
+
+from .faults import LostAnswer
+
+#: Statuses that never have a body.
+BODILESS = (204, 304)
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 1024
+
+    def __init__(self, application, port):
+        self.application = application
+        super().__init__(("127.0.0.1", port), Handler)
+        self.port = self.server_address[1]
+
+    def start(self):
+        threading.Thread(target=self.serve_forever, name="server", daemon=True).start()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "local-aws"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # an answer leaves in one piece
+
+    def handle_one_request(self):
+        try:
+            self.raw_requestline = self.rfile.readline(65537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+            else:
+                self._answer()
+            self.wfile.flush()
+        except (ConnectionError, TimeoutError):  # the client has gone
+            self.close_connection = True
+
+    def handle_expect_100(self):
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
+    def _answer(self):
+        told = {}
+
+        def start_response(status, headers, exc_info=None):
+            told.update(status=status, headers=headers)
+
+        try:
+            environ = self._environ()
+            answer = self.server.application(environ, start_response)
+            body = b"".join(answer)
+            if hasattr(answer, "close"):
+                answer.close()
+        except LostAnswer:
+            self.close_connection = True
+            return
+        except Exception:
+            logging.getLogger(__name__).exception("%s %s", self.command, self.path)
+            told, body = {"status": "500 Internal Server Error", "headers": []}, b""
+        self._send(told["status"], told["headers"], body)
+
+    def _send(self, status, headers, body):
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        told = set()
+        for name, value in headers:
+            told.add(name.lower())
+            self.send_header(name, value)
+        if int(code) not in BODILESS and "content-length" not in told:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD" and int(code) not in BODILESS:
+            self.wfile.write(body)
+
+    def _environ(self):
+        path, _, query = self.path.partition("?")
+        environ = {
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(path).encode().decode("latin1"),
+            "QUERY_STRING": query,
+            "REQUEST_URI": self.path,
+            "RAW_URI": self.path,  # not decoded, for the keys of S3
+            "REMOTE_ADDR": self.client_address[0],
+            "REMOTE_PORT": self.client_address[1],
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": str(self.server.port),
+            "SERVER_PROTOCOL": self.request_version,
+        }
+        for name, value in self.headers.items():
+            key = name.upper().replace("-", "_")
+            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+        self._read_body(environ)
+        return environ
+
+    def _read_body(self, environ):
+        """Reads all of it, whether the application does or not: the next request comes after it."""
+        if "chunked" in environ.pop("HTTP_TRANSFER_ENCODING", ""):
+            body = DechunkedInput(self.rfile).read()
+        else:
+            body = self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["CONTENT_LENGTH"] = str(len(body))
+        environ["wsgi.input"] = io.BytesIO(body)
+
+    def log_message(self, *_):
+        pass

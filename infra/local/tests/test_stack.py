@@ -1,0 +1,37 @@
+"""What the stack is made of is all there, or it is said what is not."""
+
+import pytest
+from local_aws import stack
+
+RECEIVER = "222222222222"
+ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}}
+
+
+def test_what_cloudformation_would_skip_is_refused():
+    template = {"Resources": {"Nightly": {"Type": "AWS::Scheduler::Schedule", "Properties": {}}, "Role": ROLE}}
+    with pytest.raises(NotImplementedError, match="AWS::Scheduler::Schedule"):
+        stack.create(RECEIVER, "one", template, {})
+
+
+def test_what_is_missing_after_all_is_told(monkeypatch):
+    """moto takes a stack for complete whatever it has skipped."""
+    monkeypatch.setattr(stack, "KNOWN", stack.KNOWN | {"AWS::Scheduler::Schedule"})
+    template = {"Resources": {"Nightly": {"Type": "AWS::Scheduler::Schedule", "Properties": {}}, "Role": ROLE}}
+    with pytest.raises(RuntimeError, match="lacks Nightly"):
+        stack.create(RECEIVER, "two", template, {})
+
+
+def test_what_is_known_is_made():
+    from moto.iam.models import iam_backends
+
+    role = {**ROLE, "Properties": {**ROLE["Properties"], "RoleName": {"Ref": "Name"}}}
+    template = {"Parameters": {"Name": {"Type": "String"}}, "Resources": {"Role": role}}
+    stack.create(RECEIVER, "three", template, {"Name": "Made"})
+    assert "Made" in [made.name for made in iam_backends[RECEIVER]["aws"].get_roles()]
+
+
+def test_parameters_are_chosen_or_have_a_default():
+    template = {"Parameters": {"A": {"Type": "String", "Default": "a"}, "B": {"Type": "Number", "Default": 2}, "C": {}}}
+    assert stack._parameters(template, {"C": "c", "D": "no such parameter"}) == {"A": "a", "B": "2", "C": "c"}
+    with pytest.raises(ValueError, match="C"):
+        stack._parameters(template, {})
