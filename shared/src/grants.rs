@@ -50,6 +50,11 @@ impl Grants {
         })
     }
 
+    /// The keys that a delivery needs opened: none in the owner's own account.
+    pub fn needed<'a>(&self, delivery: &Delivery, keys: &'a [KeyArn]) -> &'a [KeyArn] {
+        if delivery.account_id == self.here.account_id { &[] } else { keys }
+    }
+
     pub fn kms(&self, key: &KeyArn) -> Result<(Client, Place), StepError> {
         let region = Region::try_from(key.region()).map_err(|rule| StepError::new(ErrorKind::Unexpected, rule))?;
         Ok((self.kms.owner(&region), Place { account_id: self.here.account_id.clone(), region }))

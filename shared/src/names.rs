@@ -1,6 +1,7 @@
 //! Identity before effect: what will be made has its name, token or tag before the call is sent.
 
 use crate::ids::{AccountId, BakeId, ImageName, Region};
+use crate::plan::{Delivery, Route};
 use sha2::{Digest, Sha256};
 
 /// Tag keys with this prefix are ours; a request may not use them.
@@ -21,14 +22,24 @@ pub fn image_name(prefix: &ImageName, bake: &BakeId) -> String {
     format!("{prefix}-{bake}")
 }
 
-/// The name of a delivered copy: the golden image's own, unless a failed attempt may still hold that.
-pub fn copy_name(image_name: &str, attempt: u32) -> String {
-    if attempt == 1 { image_name.to_owned() } else { format!("{image_name}-{attempt}") }
+/// The name of a copy: the golden image's own, unless that may still be held by a failed attempt or, in the owner's
+/// account (`is_owner`), by the golden image or a hop.
+pub fn copy_name(image_name: &str, delivery: &Delivery, is_owner: bool, attempt: u32) -> String {
+    let suffix = match delivery.route {
+        Route::Hop => "-hop",
+        Route::Copy if is_owner => "-copy",
+        Route::Copy => "",
+    };
+    if attempt == 1 { format!("{image_name}{suffix}") } else { format!("{image_name}{suffix}-{attempt}") }
 }
 
-/// Which delivery an image is, unique among all bakes of a stack.
-pub fn delivery(bake: &BakeId, account: &AccountId, region: &Region) -> String {
-    format!("{bake}/{account}/{region}")
+/// Which delivery, or which hop, an image is, unique among all bakes of a stack.
+pub fn delivery(bake: &BakeId, delivery: &Delivery) -> String {
+    let Delivery { account_id, region, .. } = delivery;
+    match delivery.route {
+        Route::Copy => format!("{bake}/{account_id}/{region}"),
+        Route::Hop => format!("{bake}/{account_id}/{region}/hop"),
+    }
 }
 
 /// All grants of a run begin with this. A later run of the same bake is another run.
@@ -64,13 +75,28 @@ mod tests {
     #[test]
     fn the_longest_image_name_fits() {
         let name = image_name(&id(&"n".repeat(50)), &id(&"b".repeat(64)));
-        assert!(copy_name(&name, 3).len() <= 127, "the console's limit");
+        assert!(copy_name(&name, &to(Route::Copy), true, 3).len() <= 127, "the console's limit");
     }
 
     #[test]
     fn attempts_have_names_of_their_own() {
-        assert_eq!(copy_name("web-1", 1), "web-1");
-        assert_eq!(copy_name("web-1", 2), "web-1-2");
+        assert_eq!(copy_name("web-1", &to(Route::Copy), false, 1), "web-1");
+        assert_eq!(copy_name("web-1", &to(Route::Copy), false, 2), "web-1-2");
+    }
+
+    #[test]
+    fn what_the_owner_has_of_an_image_is_told_apart() {
+        let names = [(Route::Hop, 1), (Route::Copy, 1), (Route::Hop, 2)].map(|(route, attempt)| {
+            let delivery_to = to(route);
+            (copy_name("web-1", &delivery_to, true, attempt), delivery(&id("b"), &delivery_to))
+        });
+        assert_eq!(names.each_ref().map(|(name, _)| name.as_str()), ["web-1-hop", "web-1-copy", "web-1-hop-2"]);
+        assert_ne!(names[0].1, names[1].1);
+    }
+
+    fn to(route: Route) -> Delivery {
+        let (account_id, region) = (id("111111111111"), id("us-east-1"));
+        Delivery { index: 0, account_id, region, route, kms_key_id: None, problem: None, image_id: None }
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub struct Plan {
     /// The bakes that this run has claimed: its own, and the one whose image it distributes.
     pub claims: Vec<BakeId>,
     pub keep_sharing: bool,
+    pub keep_hops: bool,
     /// What was noticed and does not stop the bake.
     pub warnings: Vec<String>,
     /// What is planned for the deliveries, as many as fit; only in a dry run.
@@ -78,12 +79,20 @@ pub struct PlannedRegion {
     /// The object that holds the list of [`Delivery`].
     pub deliveries_key: String,
     pub count: usize,
+    /// How many of them this run still has to make.
+    pub needed: usize,
+    /// The copy in the owner's account that is delivered here, where the golden image itself cannot be: it is in
+    /// another Region, or under an AWS managed key, which can be neither shared nor granted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hop: Option<Delivery>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Route {
     /// The receiver copies the shared image.
     Copy,
+    /// The owner copies it to another Region or under another key, for receivers to copy from.
+    Hop,
 }
 
 /// One receiver account in one Region.
@@ -122,6 +131,7 @@ impl Delivery {
 #[serde(rename_all = "PascalCase")]
 pub struct Image {
     pub image_id: ImageId,
+    pub region: Region,
     pub snapshot_ids: Vec<SnapshotId>,
     /// The distinct keys of its snapshots; none if it is not encrypted.
     pub kms_key_ids: Vec<KeyArn>,

@@ -1,6 +1,7 @@
 //! Whether an image is ready, and when to look again.
 
 use crate::ids::{ImageId, KeyArn, SnapshotId};
+use crate::names::DELIVERY_TAG;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An image as one look shows it.
@@ -17,6 +18,14 @@ pub struct ImageLook {
     /// Fewer than `volumes` while it is pending: the ids come late.
     pub snapshot_ids: Vec<SnapshotId>,
     pub tags: BTreeMap<String, String>,
+}
+
+impl ImageLook {
+    /// Whether it is, or is going to be, the image that a bake has made, of those that carry the bake's tag: its copies
+    /// in the owner's account say which delivery they are.
+    pub fn is_golden(&self) -> bool {
+        matches!(self.state.as_str(), "pending" | "available") && !self.tags.contains_key(DELIVERY_TAG)
+    }
 }
 
 /// A snapshot as one look shows it.

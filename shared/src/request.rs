@@ -61,6 +61,9 @@ pub struct Request {
     pub tags: BTreeMap<String, String>,
     pub receivers: Vec<Receiver>,
     pub keep_sharing: bool,
+    pub keep_hops: bool,
+    /// The owner's key in each Region, for hops.
+    pub keys: BTreeMap<Region, String>,
     pub strict: bool,
     pub dry_run: bool,
     pub bake_id: Option<BakeId>,
@@ -81,6 +84,8 @@ impl Request {
             tags: tags(&mut form),
             receivers: receivers(&mut form),
             keep_sharing: form.take("KeepSharing").unwrap_or_default(),
+            keep_hops: form.take("KeepHops").unwrap_or_default(),
+            keys: form.take("Keys").unwrap_or_default(),
             strict: form.take("Strict").unwrap_or_default(),
             dry_run: form.take("DryRun").unwrap_or_default(),
             bake_id: form.take("BakeId"),

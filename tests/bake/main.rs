@@ -2,4 +2,5 @@
 
 mod delivered;
 mod refused;
+mod regions;
 mod repeated;

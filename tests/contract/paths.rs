@@ -54,6 +54,13 @@ fn every_way_from_sharing_leads_through_closing_the_keys() {
 }
 
 #[test]
+fn every_way_from_a_hop_leads_through_removing_it() {
+    let past = ends_past("DeliverToRegions", "CopyToRegion", "IsHopKept");
+    assert_eq!(past, BTreeSet::new());
+    assert_eq!(edges("DeliverToRegions")["IsHopKept"], ["RemoveHop", "RecordRegion"], "removed unless asked not to");
+}
+
+#[test]
 fn every_way_from_the_plan_ends_in_a_report() {
     assert_eq!(ends_past("", "RebootAndCreate", "Report"), BTreeSet::new());
 }

@@ -44,12 +44,14 @@ fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
 /// The image is complete wherever its snapshots matter, and a failure is there where it is recorded.
 fn is_possible(state: &State, chosen: &[(String, Value)]) -> bool {
     let value = |name: &str| chosen.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
-    let complete = value("image").is_none_or(|image| image["SnapshotIds"].is_array());
+    let is_complete = |name| value(name).is_none_or(|image| image["SnapshotIds"].is_array());
+    let complete = is_complete("image") && is_complete("regionImage");
     match state.name.as_str() {
         "LookAtImage" => value("image").is_none_or(|image| image["ImageId"].is_string()),
         "Report" => true,
         "RecordFailure" => value("deliveryFailure").is_some_and(Value::is_object),
         "LookAtCopy" => value("copy").is_some_and(Value::is_object),
+        "LookAtHop" => value("hop").is_some_and(Value::is_object),
         _ => complete,
     }
 }

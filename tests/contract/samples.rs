@@ -56,12 +56,15 @@ fn region() -> PlannedRegion {
         region: id("us-east-1"),
         deliveries_key: "runs/web-1/us-east-1/deliveries.json".to_owned(),
         count: 1,
+        needed: 1,
+        hop: Some(Delivery { route: Route::Hop, ..delivery() }),
     }
 }
 
 fn image() -> Image {
     Image {
         image_id: id(IMAGE),
+        region: id("us-east-1"),
         snapshot_ids: vec![id("snap-0123456789abcdef0")],
         kms_key_ids: vec![id(KEY)],
         size_gib: 8,
@@ -93,6 +96,7 @@ fn plan() -> Plan {
         bucket: "bucket".to_owned(),
         claims: vec![id("web-1")],
         keep_sharing: false,
+        keep_hops: false,
         warnings: vec!["beware".to_owned()],
         deliveries: vec![delivery()],
         outcome: Some(outcome()),
@@ -109,9 +113,9 @@ pub fn values(variable: &str) -> Vec<Value> {
         "bake" => vec![json(bake())],
         "delivery" => vec![json(delivery())],
         "region" => vec![json(region())],
-        "image" => vec![json(look), json!({"ImageId": IMAGE}), Value::Null],
+        "image" | "regionImage" => vec![json(look), json!({"ImageId": IMAGE}), Value::Null],
         "source" => vec![json(look)],
-        "copy" => vec![json(copy::Output::Requested { image_id: id(IMAGE) }), json(look), Value::Null],
+        "copy" | "hop" => vec![json(copy::Output::Requested { image_id: id(IMAGE) }), json(look), Value::Null],
         "grants" => vec![json([Grant { kms_key_id: id(KEY), grant_id: "0123".to_owned() }]), Value::Null],
         "reboot" => reboots().into_iter().chain([Value::Null]).collect(),
         "failure" | "regionFailure" | "deliveryFailure" => vec![failure, Value::Null],
@@ -119,8 +123,8 @@ pub fn values(variable: &str) -> Vec<Value> {
             json!([{"Index": 0, "ImageId": IMAGE, "SizeGiB": 8}, {"Index": 1, "Error": "TimedOut"}, null]),
             json!([]),
         ],
-        "attempt" | "looks" | "copyLooks" => vec![json!(1)],
-        "imageStartedAt" | "copyStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
+        "attempt" | "looks" | "copyLooks" | "hopLooks" => vec![json!(1)],
+        "imageStartedAt" | "copyStartedAt" | "hopStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
         other => panic!("the machine uses a variable that no sample stands for: ${other}"),
     }
 }

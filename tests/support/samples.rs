@@ -81,13 +81,14 @@ pub fn delivery_to(index: usize, account: &str) -> Delivery {
 /// The Region of a run.
 pub fn region(run: &Run, count: usize) -> PlannedRegion {
     let deliveries_key = bakery::store::deliveries_key(&run.name, &id(REGION));
-    PlannedRegion { region: id(REGION), deliveries_key, count }
+    PlannedRegion { region: id(REGION), deliveries_key, count, needed: count, hop: None }
 }
 
 /// The golden image, available.
 pub fn image() -> Image {
     Image {
         image_id: id(IMAGE),
+        region: id(REGION),
         snapshot_ids: SNAPSHOTS.map(id).to_vec(),
         kms_key_ids: vec![id(KEYS[0])],
         size_gib: 28,

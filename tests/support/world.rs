@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 pub const MACHINE: &str = "arn:aws:states:us-east-1:111111111111:stateMachine:ami-bakery-bake";
+/// The stack's Region, and another.
+pub const REGIONS: [&str; 2] = [REGION, "eu-west-1"];
 /// GiB.
 pub const VOLUMES: [i32; 3] = [8, 20, 100];
 
@@ -88,56 +90,36 @@ impl World {
 
     /// What a person or a test set up is not the bake's; what must not be left of it is.
     pub async fn assert_nothing_is_left_open(&self) {
-        let grants = self.grants(&self.key).await;
-        assert!(grants.is_empty(), "grants are left: {grants:?}");
-        for image in self.images(OWNER).await {
-            let shared = self.shared_with(image.image_id().expect("an id")).await;
-            assert!(shared.is_empty(), "{:?} is still shared with {shared:?}", image.image_id());
+        for region in REGIONS {
+            let owner = self.aws.account(OWNER, region).await;
+            for key in owner.kms().list_keys().send().await.expect("keys are listed").keys() {
+                let grants = grants(&owner, key.key_arn().expect("an ARN")).await;
+                assert!(grants.is_empty(), "grants are left in {region}: {grants:?}");
+            }
+            for image in images(&owner).await {
+                let shared = shared_with(&owner, image.image_id().expect("an id")).await;
+                assert!(shared.is_empty(), "{:?} is still shared with {shared:?}", image.image_id());
+            }
         }
         let open = self.objects("open/").await;
         assert!(open.is_empty(), "the ledger is still open: {open:?}");
     }
 
     pub async fn grants(&self, key: &str) -> Vec<String> {
-        let found = self.owner.kms().list_grants().key_id(key).send().await.expect("grants are listed");
-        found.grants().iter().map(|grant| grant.name().unwrap_or("unnamed").to_owned()).collect()
+        grants(&self.owner, key).await
     }
 
-    /// The accounts that may launch an image or read any of its snapshots.
     pub async fn shared_with(&self, image: &str) -> Vec<String> {
-        let ec2 = self.owner.ec2();
-        let ask = ec2.describe_image_attribute().image_id(image);
-        let launch = ask.attribute("launchPermission".into()).send().await.expect("the attribute");
-        let mut accounts: Vec<_> = launch
-            .launch_permissions()
-            .iter()
-            .filter_map(|permission| permission.user_id())
-            .map(str::to_owned)
-            .collect();
-        for snapshot in self.snapshots(OWNER, image).await {
-            let ask = ec2.describe_snapshot_attribute().snapshot_id(snapshot.snapshot_id().expect("an id"));
-            let volume = ask.attribute("createVolumePermission".into()).send().await.expect("the attribute");
-            accounts.extend(
-                volume.create_volume_permissions().iter().filter_map(|found| found.user_id()).map(str::to_owned),
-            );
-        }
-        accounts
+        shared_with(&self.owner, image).await
     }
 
-    /// An account's own images.
+    /// An account's own images in the stack's Region.
     pub async fn images(&self, account: &str) -> Vec<Image> {
-        let ec2 = self.aws.account(account, REGION).await.ec2();
-        let found = ec2.describe_images().owners("self").send().await.expect("images are described");
-        found.images().to_vec()
+        images(&self.aws.account(account, REGION).await).await
     }
 
     pub async fn snapshots(&self, account: &str, image: &str) -> Vec<Snapshot> {
-        let ec2 = self.aws.account(account, REGION).await.ec2();
-        let images = ec2.describe_images().image_ids(image).send().await.expect("the image is described");
-        let mappings = images.images().iter().flat_map(|image| image.block_device_mappings());
-        let ids: Vec<_> = mappings.filter_map(|mapping| mapping.ebs()?.snapshot_id()).map(str::to_owned).collect();
-        let found = ec2.describe_snapshots().set_snapshot_ids(Some(ids)).send().await.expect("snapshots are described");
-        found.snapshots().to_vec()
+        snapshots(&self.aws.account(account, REGION).await, image).await
     }
 
     /// The ARN of an account's key behind an alias.
@@ -156,6 +138,44 @@ impl World {
         let found = s3.list_objects_v2().bucket(bucket).prefix(prefix).send().await.expect("objects are listed");
         found.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect()
     }
+}
+
+/// The names of the grants on an account's key.
+pub async fn grants(account: &Config, key: &str) -> Vec<String> {
+    let found = account.kms().list_grants().key_id(key).send().await.expect("grants are listed");
+    found.grants().iter().map(|grant| grant.name().unwrap_or("unnamed").to_owned()).collect()
+}
+
+/// The accounts that may launch an image or read any of its snapshots.
+pub async fn shared_with(account: &Config, image: &str) -> Vec<String> {
+    let ec2 = account.ec2();
+    let ask = ec2.describe_image_attribute().image_id(image);
+    let launch = ask.attribute("launchPermission".into()).send().await.expect("the attribute");
+    let mut accounts: Vec<_> =
+        launch.launch_permissions().iter().filter_map(|permission| permission.user_id()).map(str::to_owned).collect();
+    for snapshot in snapshots(account, image).await {
+        let ask = ec2.describe_snapshot_attribute().snapshot_id(snapshot.snapshot_id().expect("an id"));
+        let volume = ask.attribute("createVolumePermission".into()).send().await.expect("the attribute");
+        accounts
+            .extend(volume.create_volume_permissions().iter().filter_map(|found| found.user_id()).map(str::to_owned));
+    }
+    accounts
+}
+
+/// An account's own images in a Region.
+pub async fn images(account: &Config) -> Vec<Image> {
+    let found = account.ec2().describe_images().owners("self").send().await.expect("images are described");
+    found.images().to_vec()
+}
+
+/// The snapshots of an image.
+pub async fn snapshots(account: &Config, image: &str) -> Vec<Snapshot> {
+    let ec2 = account.ec2();
+    let images = ec2.describe_images().image_ids(image).send().await.expect("the image is described");
+    let mappings = images.images().iter().flat_map(|image| image.block_device_mappings());
+    let ids: Vec<_> = mappings.filter_map(|mapping| mapping.ebs()?.snapshot_id()).map(str::to_owned).collect();
+    let found = ec2.describe_snapshots().set_snapshot_ids(Some(ids)).send().await.expect("snapshots are described");
+    found.snapshots().to_vec()
 }
 
 /// A key of its own, with this policy if any.

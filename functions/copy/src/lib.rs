@@ -4,10 +4,10 @@ mod cancel;
 
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_kms::Client as Kms;
-use bakery::ids::{ImageId, KeyArn};
+use bakery::ids::{ImageId, KeyArn, Region};
 use bakery::images::{known, named, tag_specifications, tagged};
 use bakery::names::{self, ATTEMPT_TAG, BAKE_TAG, DELIVERY_TAG, RUN_TAG, STACK_TAG};
-use bakery::plan::{Bake, Delivery, Failure, Run};
+use bakery::plan::{Bake, Delivery, Failure, Route, Run};
 use bakery::readiness::ImageLook;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
@@ -38,10 +38,8 @@ pub struct Input {
     pub run: Run,
     pub bake: Bake,
     pub delivery: Delivery,
-    /// The golden image.
-    pub source_image_id: ImageId,
-    /// The owner's keys that the copy must be able to read with.
-    pub kms_key_ids: Vec<KeyArn>,
+    /// The image to copy: the golden image, or the Region's hop. Its keys are what the copy must be able to read with.
+    pub source: Source,
     /// From 1; each attempt has its own name and token.
     pub attempt: u32,
     pub now: Timestamp,
@@ -55,6 +53,14 @@ pub struct Input {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+pub struct Source {
+    pub image_id: ImageId,
+    pub region: Region,
+    pub kms_key_ids: Vec<KeyArn>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct KnownCopy {
     pub image_id: ImageId,
 }
@@ -62,6 +68,7 @@ pub struct KnownCopy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Mode {
     Copy,
+    /// Remove what this run has made of it, and what failed.
     Cancel,
 }
 
@@ -77,7 +84,7 @@ pub enum Output {
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
     let place = input.delivery.place();
     let ec2 = clients.ec2.at(&place, input.now).await?;
-    let id = names::delivery(&input.bake.bake_id, &input.delivery.account_id, &input.delivery.region);
+    let id = names::delivery(&input.bake.bake_id, &input.delivery);
     let this = ThisCopy { ec2: &ec2, clients, input: &input, id: &id, place: &place };
     let copies = tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await?;
     match input.mode {
@@ -106,12 +113,18 @@ impl ThisCopy<'_> {
         }
         // What failed before still holds its name.
         cancel::remove(self.ec2, dead, self.place).await?;
-        key_is_visible(self.clients, self.input, self.place).await?;
+        if !self.is_owner() {
+            key_is_visible(self.clients, self.input, self.place).await?;
+        }
         self.request().await
     }
 
+    fn is_owner(&self) -> bool {
+        self.place.account_id == self.input.bake.place.account_id
+    }
+
     /// Removes what this run has made, and what failed before. An available copy of an earlier run is a delivered
-    /// image that somebody may use by now.
+    /// image that somebody may use by now; a hop is nobody's.
     async fn cancel(&self, mut copies: Vec<ImageLook>) -> Result<Vec<ImageId>, StepError> {
         let run = self.input.run.name.as_str();
         if let Some(known) = self.known_id().await?
@@ -122,7 +135,10 @@ impl ThisCopy<'_> {
                 None => cancel::remove_unseen(self.ec2, &known, self.place).await?,
             }
         }
-        copies.retain(|copy| copy.state != "available" || copy.tags.get(RUN_TAG).is_some_and(|found| found == run));
+        copies.retain(|copy| {
+            let ours = copy.tags.get(RUN_TAG).is_some_and(|found| found == run);
+            ours || copy.state != "available" || self.input.delivery.route == Route::Hop
+        });
         let removed = cancel::remove(self.ec2, copies, self.place).await?;
         let tags = [(STACK_TAG, self.clients.stack.as_str()), (DELIVERY_TAG, self.id), (RUN_TAG, run)];
         cancel::remove_snapshots(self.ec2, &tags, self.place).await?;
@@ -149,7 +165,7 @@ impl ThisCopy<'_> {
 /// `CopyImage` takes no grant token: it answers 200 and the image fails later. So the receiver first asks KMS whether
 /// its grant has arrived. <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html#terms-eventual-consistency>
 async fn key_is_visible(clients: &Clients, input: &Input, place: &Place) -> Result<(), StepError> {
-    for key in &input.kms_key_ids {
+    for key in &input.source.kms_key_ids {
         let kms = clients.kms.at(place, input.now).await?;
         let answer = kms.describe_key().key_id(key.as_str()).send().await;
         match answer.doing("kms:DescribeKey", key, place) {
@@ -168,7 +184,7 @@ impl ThisCopy<'_> {
         let Some(key) = &input.delivery.kms_key_id else {
             return Err(StepError::new(ErrorKind::InvalidRequest, "Delivery.KmsKeyId is missing."));
         };
-        let (source, run, attempt) = (&input.source_image_id, input.run.name.as_str(), input.attempt.to_string());
+        let (source, run, attempt) = (&input.source.image_id, input.run.name.as_str(), input.attempt.to_string());
         let ours = [
             (STACK_TAG, clients.stack.as_str()),
             (BAKE_TAG, input.bake.bake_id.as_str()),
@@ -178,11 +194,11 @@ impl ThisCopy<'_> {
         ];
         let mut tags = input.bake.tags.clone();
         tags.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let name = names::copy_name(&input.bake.image_name, input.attempt);
+        let name = names::copy_name(&input.bake.image_name, &input.delivery, self.is_owner(), input.attempt);
         let answer = self
             .ec2
             .copy_image()
-            .source_region(input.bake.place.region.as_str())
+            .source_region(input.source.region.as_str())
             .source_image_id(source.as_str())
             .name(&name)
             .description(format!("Copy of {source}, AMI Bakery bake {}", input.bake.bake_id))

@@ -36,7 +36,7 @@ pub struct Output {
 /// AWS's; `NotVisibleYet` while the receiver's role is not yet a valid principal.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
     let mut grants = Vec::new();
-    for key in &input.kms_key_ids {
+    for key in clients.grants.needed(&input.delivery, &input.kms_key_ids) {
         grants.push(clients.grants.create(&input.run.name, &input.delivery, key).await?);
     }
     Ok(Output { grants })

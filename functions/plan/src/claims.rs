@@ -51,7 +51,7 @@ pub async fn open(
     clients: &Clients,
     plan: &Plan,
     deliveries: &[Delivery],
-    keys: &BTreeSet<KeyArn>,
+    keys: BTreeSet<KeyArn>,
 ) -> Result<(), StepError> {
     for name in &plan.claims {
         take(clients, &plan.run, name).await?;
@@ -61,7 +61,7 @@ pub async fn open(
         bake: plan.bake.clone(),
         regions: deliveries.iter().map(|delivery| delivery.region.clone()).collect(),
         accounts: deliveries.iter().map(|delivery| delivery.account_id.clone()).collect(),
-        keys: keys.clone(),
+        keys,
     };
     clients.store.put(&ledger_key(&plan.run.name), &ledger).await?;
     for region in &ledger.regions {

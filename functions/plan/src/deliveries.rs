@@ -1,6 +1,7 @@
 //! Who gets the image and where: one delivery for each receiver account and Region, checked from the receiver's side.
 
 use crate::Clients;
+use crate::regions::{Usable, enabled_there};
 use aws_sdk_kms::types::{KeyManagerType, KeySpec, KeyState};
 use bakery::form::Problems;
 use bakery::ids::{BakeId, KeyArn, Region};
@@ -20,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A delivery and where the request asks for it.
 pub struct Planned {
     pub delivery: Delivery,
-    field: String,
+    pub field: String,
     key: String,
 }
 
@@ -33,20 +34,12 @@ pub fn planned(request: &Request, here: &Place, allowed: &AllowedReceivers, prob
     let mut planned: Vec<Planned> = Vec::new();
     for receiver in &request.receivers {
         let account = &receiver.account_id;
-        if !allowed.includes(account) {
+        if *account != here.account_id && !allowed.includes(account) {
             let rule = "this account is not among the stack's receivers: see the parameter ReceiverAccounts";
-            problems.add(format!("{}.AccountId", receiver.field), Some(json!(account)), rule);
-        }
-        if *account == here.account_id {
-            let rule = "this is the owner's own account, which has the image already";
             problems.add(format!("{}.AccountId", receiver.field), Some(json!(account)), rule);
         }
         let regions = receiver.regions.clone().unwrap_or_else(|| vec![here.region.clone()]);
         for region in regions {
-            if region != here.region {
-                let rule = format!("this version delivers only in the image's own Region, {}", here.region);
-                problems.add(format!("{}.Regions", receiver.field), Some(json!(region)), rule);
-            }
             if let Some(first) = seen.insert((account.clone(), region.clone()), receiver.field.clone()) {
                 let rule = format!("{first} already names this account in {region}; name each account and Region once");
                 problems.add(format!("{}.AccountId", receiver.field), Some(json!(account)), rule);
@@ -79,13 +72,17 @@ pub fn planned(request: &Request, here: &Place, allowed: &AllowedReceivers, prob
 pub async fn check(
     clients: &Clients,
     planned: &mut [Planned],
+    regions: &Usable,
     redo: Option<&BakeId>,
     now: Timestamp,
 ) -> Result<(), StepError> {
-    // Whoever is not among the stack's receivers is a problem already, and not called on.
-    let planned = planned.iter_mut().filter(|planned| clients.allowed.includes(&planned.delivery.account_id));
+    // Whoever is not among the stack's receivers, or in no usable Region, is a problem already, and not called on.
+    let planned = planned.iter_mut().filter(|Planned { delivery, .. }| {
+        let is_known = delivery.account_id == clients.here.account_id || clients.allowed.includes(&delivery.account_id);
+        is_known && regions.contains_key(&delivery.region)
+    });
     let checks = planned.map(|planned| async move {
-        match look(clients, planned, redo, now).await {
+        match look(clients, planned, regions, redo, now).await {
             Ok(()) => Ok(()),
             Err(error) if error.kind.is_aws_s_own() => Err(error),
             Err(error) => {
@@ -100,10 +97,14 @@ pub async fn check(
 async fn look(
     clients: &Clients,
     planned: &mut Planned,
+    regions: &Usable,
     redo: Option<&BakeId>,
     now: Timestamp,
 ) -> Result<(), StepError> {
-    let key = receiver_key(clients, &planned.delivery, &planned.key, now).await?;
+    if regions.get(&planned.delivery.region) == Some(&true) {
+        enabled_there(clients, &planned.delivery, now).await?;
+    }
+    let key = usable_key(clients, &planned.delivery, &planned.key, "KmsKeyId", now).await?;
     planned.delivery.kms_key_id = Some(key);
     match redo {
         Some(bake_id) => delivered(clients, &mut planned.delivery, bake_id, now).await,
@@ -121,26 +122,34 @@ pub fn all_or_nothing(planned: &[Planned], problems: &mut Problems) {
     }
 }
 
-/// The Regions, each with the place of its list.
-pub fn regions(run: &BakeId, deliveries: &[Delivery]) -> Vec<PlannedRegion> {
+/// The Regions, each with the place of its list and its hop.
+pub fn regions(run: &BakeId, deliveries: &[Delivery], hops: &BTreeMap<Region, Delivery>) -> Vec<PlannedRegion> {
     let regions: BTreeSet<_> = deliveries.iter().map(|delivery| &delivery.region).collect();
-    let count = |region: &Region| deliveries.iter().filter(|delivery| delivery.region == *region).count();
-    regions
-        .into_iter()
-        .map(|region| PlannedRegion {
+    let planned = |region: &Region| {
+        let here: Vec<_> = deliveries.iter().filter(|delivery| delivery.region == *region).collect();
+        PlannedRegion {
             region: region.clone(),
             deliveries_key: deliveries_key(run, region),
-            count: count(region),
-        })
-        .collect()
+            count: here.len(),
+            needed: here.iter().filter(|delivery| delivery.is_needed()).count(),
+            hop: hops.get(region).cloned(),
+        }
+    };
+    regions.into_iter().map(planned).collect()
 }
 
-/// The ARN of the receiver's key.
+/// The ARN of a key that a copy can be encrypted under. `field` is where the request names it.
 ///
 /// # Errors
 /// `InvalidRequest` that says what is wrong with it, `AccessDenied` when the receiver's role cannot be assumed or the
 /// key is closed to it.
-async fn receiver_key(clients: &Clients, delivery: &Delivery, key: &str, now: Timestamp) -> Result<KeyArn, StepError> {
+pub async fn usable_key(
+    clients: &Clients,
+    delivery: &Delivery,
+    key: &str,
+    field: &str,
+    now: Timestamp,
+) -> Result<KeyArn, StepError> {
     let place = delivery.place();
     let wrong = |rule: String| Err(StepError::new(ErrorKind::InvalidRequest, rule));
     if let Ok(arn) = KeyArn::try_from(key)
@@ -155,7 +164,7 @@ async fn receiver_key(clients: &Clients, delivery: &Delivery, key: &str, now: Ti
     let kms = clients.kms.at(&place, now).await?;
     let found = match kms.describe_key().key_id(key).send().await.doing("kms:DescribeKey", key, &place) {
         Err(error) if error.is("NotFoundException") => {
-            return wrong(format!("there is no key {key} in {place}; create it there, or name another as KmsKeyId"));
+            return wrong(format!("there is no key {key} in {place}; create it there, or name another as {field}"));
         }
         answer => answer?,
     };
@@ -164,10 +173,10 @@ async fn receiver_key(clients: &Clients, delivery: &Delivery, key: &str, now: Ti
     };
     if metadata.key_state() != Some(&KeyState::Enabled) {
         let state = metadata.key_state().map_or("in no known state", KeyState::as_str);
-        return wrong(format!("key {key} in {place} is {state}; enable it, or name another as KmsKeyId"));
+        return wrong(format!("key {key} in {place} is {state}; enable it, or name another as {field}"));
     }
     if metadata.key_manager() == Some(&KeyManagerType::Aws) {
-        return wrong(format!("key {key} in {place} is an AWS managed key; name a customer managed key as KmsKeyId"));
+        return wrong(format!("key {key} in {place} is an AWS managed key; name a customer managed key as {field}"));
     }
     if metadata.key_spec() != Some(&KeySpec::SymmetricDefault) {
         return wrong(format!("key {key} in {place} is not a symmetric encryption key, and EBS takes no other"));
@@ -184,7 +193,7 @@ async fn delivered(
 ) -> Result<(), StepError> {
     let place = delivery.place();
     let ec2 = clients.ec2.at(&place, now).await?;
-    let id = names::delivery(bake_id, &delivery.account_id, &delivery.region);
+    let id = names::delivery(bake_id, delivery);
     let key =
         delivery.kms_key_id.as_ref().ok_or_else(|| StepError::new(ErrorKind::Unexpected, "the key is not known"))?;
     for copy in images::tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await? {
@@ -230,7 +239,7 @@ mod tests {
         assert!(problems.refuse().is_ok());
         assert_eq!(deliveries.iter().map(|delivery| delivery.index).collect::<Vec<_>>(), [0, 1]);
         let run = "run".try_into().expect("a run");
-        let regions = regions(&run, &deliveries);
+        let regions = regions(&run, &deliveries, &BTreeMap::new());
         assert_eq!((regions.len(), regions[0].count), (1, 2));
     }
 
@@ -241,11 +250,10 @@ mod tests {
             {"AccountId": "222222222222"}, {"AccountId": "222222222222"}, {"AccountId": "111111111111"},
             {"AccountId": "444444444444"}, {"AccountId": "333333333333", "Regions": ["eu-west-1"]},
         ]));
-        let allowed = AllowedReceivers::new("111111111111,222222222222,333333333333");
+        let allowed = AllowedReceivers::new("222222222222,333333333333");
         planned(&request, &here(), &allowed, &mut problems);
         let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
-        let expected =
-            ["Receivers[1].AccountId", "Receivers[2].AccountId", "Receivers[3].AccountId", "Receivers[4].Regions"];
+        let expected = ["Receivers[1].AccountId", "Receivers[3].AccountId"];
         assert_eq!(fields, expected);
     }
 }

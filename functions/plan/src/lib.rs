@@ -3,8 +3,10 @@
 
 mod claims;
 mod deliveries;
+mod hops;
 mod keys;
 mod profile;
+mod regions;
 mod source;
 
 use bakery::form::Problems;
@@ -81,8 +83,9 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
     let bake_id = request.bake_id.clone().or_else(|| run.as_ref().map(|run| run.name.clone()));
 
     let source = source::find(clients, &request, bake_id.as_ref(), &mut problems).await?;
+    let mut is_managed = false;
     if let Some(source) = &source {
-        keys::check(&clients.grants, source, &mut problems).await?;
+        is_managed = keys::check(&clients.grants, source, &mut problems).await?;
         if request.keep_sharing && !source.keys.is_empty() {
             let rule = "cannot be kept for an encrypted image: without the key, which is closed, it is of no use";
             problems.add("KeepSharing", Some(json!(true)), rule);
@@ -95,7 +98,10 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
     }
     let mut deliveries = deliveries::planned(&request, &clients.here, &clients.allowed, &mut problems);
     let redo = source.as_ref().and_then(|source| source.image.as_ref()).and(bake_id.as_ref());
-    deliveries::check(clients, &mut deliveries, redo, now).await?;
+    let regions = regions::usable(clients, &deliveries, &mut problems).await?;
+    deliveries::check(clients, &mut deliveries, &regions, redo, now).await?;
+    let in_reach: Vec<_> = deliveries.iter().filter(|planned| regions.contains_key(&planned.delivery.region)).collect();
+    let hops = hops::planned(clients, &request, &in_reach, is_managed, now, &mut problems).await?;
     if request.strict {
         deliveries::all_or_nothing(&deliveries, &mut problems);
     }
@@ -118,12 +124,13 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
     };
     let mut plan = Plan {
         status: if request.dry_run { PlanStatus::DryRun } else { PlanStatus::Ready },
-        regions: deliveries::regions(&run.name, &deliveries),
+        regions: deliveries::regions(&run.name, &deliveries, &hops),
         run,
         bake,
         bucket: clients.store.bucket().to_owned(),
         claims: names,
         keep_sharing: request.keep_sharing,
+        keep_hops: request.keep_hops,
         warnings: warnings(request.reboot),
         deliveries: Vec::new(),
         outcome: None,
@@ -137,7 +144,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
         plan.outcome = Some(outcome);
         return Ok(plan);
     }
-    claims::open(clients, &plan, &deliveries, &source.keys).await?;
+    let keys = source.keys.into_iter().chain(hops.into_values().filter_map(|hop| hop.kms_key_id)).collect();
+    claims::open(clients, &plan, &deliveries, keys).await?;
     Ok(plan)
 }
 

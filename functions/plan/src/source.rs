@@ -61,7 +61,7 @@ async fn earlier(clients: &Clients, bake_id: Option<&BakeId>) -> Result<Option<I
     let ec2 = clients.ec2.owner(&clients.here.region);
     let tags = [(STACK_TAG, clients.stack.as_str()), (BAKE_TAG, bake_id.as_str())];
     let images = images::tagged(&ec2, &tags, &clients.here).await?;
-    Ok(images.into_iter().find(|image| matches!(image.state.as_str(), "pending" | "available")))
+    Ok(images.into_iter().find(ImageLook::is_golden))
 }
 
 /// The prefix that the earlier run gave it.

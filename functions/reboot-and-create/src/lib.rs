@@ -84,7 +84,7 @@ fn tags<'a>(bake: &'a Bake, stack: &'a str) -> [(&'a str, &'a str); 2] {
 
 /// The image of this bake that can be gone on with.
 fn usable(images: Vec<ImageLook>) -> Option<ImageLook> {
-    images.into_iter().find(|image| matches!(image.state.as_str(), "pending" | "available"))
+    images.into_iter().find(ImageLook::is_golden)
 }
 
 /// `CreateImage` takes no client token, so the name is what keeps it from being done twice.

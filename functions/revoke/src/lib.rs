@@ -42,7 +42,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
         Input::Delivery { grants: Some(known), .. } => known,
         Input::Delivery { run, delivery, kms_key_ids, grants: None } => {
             let mut found = Vec::new();
-            for key in &kms_key_ids {
+            for key in grants.needed(&delivery, &kms_key_ids) {
                 found.extend(lost(grants, &run, &delivery, key).await?);
             }
             found

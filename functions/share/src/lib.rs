@@ -61,7 +61,7 @@ pub struct Output {
 /// `AccessDenied` when an account is not among the stack's receivers, `NotVisibleYet` while EC2 does not show what was
 /// changed, else AWS's.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
-    let at = Place { account_id: clients.owner.clone(), region: input.region.region.clone() };
+    let at = Place { account_id: clients.owner.clone(), region: input.image.region.clone() };
     let ec2 = clients.ec2.owner(&at.region);
     let permissions = Permissions { ec2: &ec2, image: &input.image, at: &at };
     let accounts = match input.mode {

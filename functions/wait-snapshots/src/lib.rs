@@ -79,6 +79,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             Ok(Output::Available {
                 image: Image {
                     image_id: image.image_id,
+                    region: place.region,
                     snapshot_ids: image.snapshot_ids,
                     kms_key_ids: keys(&snapshots),
                     size_gib: snapshots.iter().map(|snapshot| snapshot.size_gib).sum(),
@@ -116,7 +117,7 @@ fn verify(
     let Some(key) = &delivery.kms_key_id else {
         return Err(StepError::new(ErrorKind::InvalidRequest, "Delivery.KmsKeyId is missing."));
     };
-    let tag = names::delivery(&bake.bake_id, &delivery.account_id, &delivery.region);
+    let tag = names::delivery(&bake.bake_id, delivery);
     match shortcoming(image, snapshots, key, (DELIVERY_TAG, &tag)) {
         None => Ok(()),
         Some(why) => {

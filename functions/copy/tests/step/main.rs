@@ -4,6 +4,7 @@ mod cancel;
 mod refusals;
 mod request;
 
+use ami_bakery_tests::local_aws::REGION;
 use ami_bakery_tests::looks::{self, COPY_TAGS};
 use ami_bakery_tests::mocks::{self, Sequential, refused};
 use ami_bakery_tests::samples::{IMAGE, KEYS, RECEIVER_KEY, SNAPSHOTS, STACK, at, bake, delivery, id, run};
@@ -14,7 +15,7 @@ use aws_sdk_ec2::operation::describe_images::DescribeImagesError;
 use aws_sdk_kms::operation::describe_key::{DescribeKeyError, DescribeKeyOutput};
 use aws_smithy_mocks::{Rule, mock};
 use bakery::{ErrorKind, StepError};
-use copy::{Clients, Input, Mode, Output, handle};
+use copy::{Clients, Input, Mode, Output, Source, handle};
 use std::sync::{Arc, Mutex};
 
 type Ec2 = aws_sdk_ec2::Client;
@@ -23,19 +24,21 @@ type Kms = aws_sdk_kms::Client;
 const COPIES: [&str; 2] = ["ami-0000000000000000a", "ami-0000000000000000b"];
 
 fn input(mode: Mode, attempt: u32) -> Input {
-    let (source_image_id, kms_key_ids) = (id(IMAGE), vec![id(KEYS[0])]);
     Input {
         mode,
         run: run("web-1"),
         bake: bake(),
         delivery: delivery(),
-        source_image_id,
-        kms_key_ids,
+        source: source(IMAGE, &[KEYS[0]]),
         attempt,
         now: at(300),
         copy: None,
         failure: None,
     }
+}
+
+fn source(image: &str, keys: &[&str]) -> Source {
+    Source { image_id: id(image), region: id(REGION), kms_key_ids: keys.iter().map(|key| id(key)).collect() }
 }
 
 /// What the delivery's tag finds.

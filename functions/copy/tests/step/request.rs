@@ -31,7 +31,7 @@ async fn the_copy_is_encrypted_under_the_receivers_key_and_tagged_as_the_deliver
 
 #[tokio::test]
 async fn an_image_that_is_not_encrypted_needs_no_key_of_the_owner() {
-    let input = Input { kms_key_ids: Vec::new(), ..input(Mode::Copy, 1) };
+    let input = Input { source: source(IMAGE, &[]), ..input(Mode::Copy, 1) };
     assert_eq!(call(input, &[&finds([]), &copied()], &[]).await.expect("it is requested"), requested());
 }
 
@@ -108,7 +108,7 @@ async fn every_key_must_be_visible() {
     let second = mock!(Kms::describe_key)
         .match_requests(|asked| asked.key_id() == Some(KEYS[1]))
         .then_error(|| DescribeKeyError::generic(refused("AccessDeniedException")));
-    let input = Input { kms_key_ids: KEYS.map(id).to_vec(), ..input(Mode::Copy, 1) };
+    let input = Input { source: source(IMAGE, &KEYS), ..input(Mode::Copy, 1) };
     let error = call(input, &[&finds([])], &[&key_is_visible(), &second]).await.expect_err("one is missing");
     assert_eq!(error.kind, ErrorKind::NotVisibleYet);
 }
@@ -158,7 +158,7 @@ async fn another_key_or_image_has_another_token() {
     let first = identity(input(Mode::Copy, 1)).await;
     let mut other_key = input(Mode::Copy, 1);
     other_key.delivery.kms_key_id = Some(id(&RECEIVER_KEY.replace("0a", "0b")));
-    let other_image = Input { source_image_id: id("ami-11111111"), ..input(Mode::Copy, 1) };
+    let other_image = Input { source: source("ami-11111111", &[KEYS[0]]), ..input(Mode::Copy, 1) };
     assert_ne!(identity(other_key).await.1, first.1);
     let other_run = Input { run: run("web-2"), ..input(Mode::Copy, 1) };
     assert_ne!(identity(other_run).await.1, first.1, "a token that was used before gives back what is gone");

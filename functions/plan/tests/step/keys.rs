@@ -18,10 +18,16 @@ async fn assert_refused(world: World, says: &str) {
 }
 
 #[tokio::test]
-async fn an_aws_managed_key_is_refused() {
+async fn an_image_under_an_aws_managed_key_reaches_others_by_a_hop() {
     let mut managed = key(KEYS[1]);
     managed.key_manager = Some(KeyManagerType::Aws);
-    assert_refused(with(Ok(managed)), "AWS managed key").await;
+    let world = with(Ok(managed));
+    let planned = plan(&world, request()).await;
+    let hop = planned.regions[0].hop.as_ref().expect("a hop in the image's own Region");
+    assert_eq!((hop.account_id.as_str(), hop.region.as_str(), hop.route), (OWNER, REGION, Route::Hop));
+    assert_eq!(hop.kms_key_id.as_ref().map(|key| key.as_str()), Some(RECEIVER_KEY), "of alias/ami-bakery");
+    let alone = plan(&world, request_with(json!({"Receivers": [{"AccountId": OWNER}], "BakeId": "web-2"}))).await;
+    assert_eq!(alone.regions[0].hop, None, "the owner needs none");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `plan` against an owner and receivers whose every answer is mocked.
 
 mod claims;
+mod hops;
 mod instance;
 mod keys;
 mod owner;
@@ -15,7 +16,7 @@ use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
 use ami_bakery_tests::looks;
 use ami_bakery_tests::samples::{IMAGE, INSTANCE, KEYS, RECEIVER_KEY, SNAPSHOTS, id, run};
 use bakery::ErrorKind;
-use bakery::plan::{Plan, PlanStatus};
+use bakery::plan::{Plan, PlanStatus, Route};
 use bakery::store::{claim_key, deliveries_key, ledger_key};
 use owner::World;
 use serde_json::{Value, json};

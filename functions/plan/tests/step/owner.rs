@@ -9,11 +9,12 @@ use aws_sdk_ec2::operation::describe_images::{DescribeImagesError, DescribeImage
 use aws_sdk_ec2::operation::describe_instances::{
     DescribeInstancesError, DescribeInstancesInput, DescribeInstancesOutput,
 };
+use aws_sdk_ec2::operation::describe_regions::{DescribeRegionsError, DescribeRegionsOutput};
 use aws_sdk_ec2::operation::describe_snapshots::DescribeSnapshotsError;
 use aws_sdk_ec2::operation::describe_volumes::{DescribeVolumesError, DescribeVolumesOutput};
 use aws_sdk_ec2::types::{
     DeviceType, EbsInstanceBlockDevice, Filter, Image, Instance, InstanceBlockDeviceMapping, InstanceState,
-    InstanceStateName, Reservation, Snapshot, Tag, Volume,
+    InstanceStateName, Region, Reservation, Snapshot, Tag, Volume,
 };
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantOutput};
 use aws_sdk_kms::operation::describe_key::{DescribeKeyError, DescribeKeyOutput};
@@ -187,7 +188,20 @@ impl World {
                 |snapshot: &&Snapshot| asked.snapshot_ids().iter().any(|id| snapshot.snapshot_id() == Some(id));
             Ok(looks::snapshots(for_snapshots.snapshots.iter().filter(wanted).cloned()))
         });
-        mocks::ec2(MatchAny, &[&instances, &volumes, &images, &snapshots])
+        // Told from the owner's side with all Regions, from a receiver's side of one.
+        let regions = answers(mock!(Client::describe_regions), move |asked| {
+            let status = |name: &str| match (name, asked.region_names()) {
+                ("af-south-1", _) | ("ap-east-1", [_, ..]) => "not-opted-in",
+                ("ap-east-1", []) => "opted-in",
+                _ => "opt-in-not-required",
+            };
+            let wanted =
+                |name: &&str| asked.region_names().is_empty() || asked.region_names().iter().any(|n| n == name);
+            let region = |name| Region::builder().region_name(name).opt_in_status(status(name)).build();
+            let all = ["us-east-1", "eu-west-1", "af-south-1", "ap-east-1"].into_iter().filter(wanted).map(region);
+            Ok::<_, DescribeRegionsError>(DescribeRegionsOutput::builder().set_regions(Some(all.collect())).build())
+        });
+        mocks::ec2(MatchAny, &[&instances, &volumes, &images, &snapshots, &regions])
     }
 
     fn find_instances(&self, asked: &DescribeInstancesInput) -> Result<DescribeInstancesOutput, &'static str> {

@@ -86,6 +86,7 @@ fn plan() -> Plan {
         bucket: BUCKET.to_owned(),
         claims: vec![id("web-1")],
         keep_sharing: false,
+        keep_hops: false,
         warnings: Vec::new(),
         deliveries: Vec::new(),
         outcome: None,
