@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 /// The key that is used where the request names none, in the owner's and in the receivers' accounts.
 pub const DEFAULT_KEY: &str = "alias/ami-bakery";
 
+/// Instead of, or beside, `Receivers`: the key of an object in the stack's bucket with the list. When a request is
+/// parsed the list itself has taken its place.
+pub const RECEIVERS_FROM: &str = "ReceiversFrom";
+
 /// The longest that any one image may stay pending, unless the request says otherwise: EC2 says that an image can take
 /// hours. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/creating-an-ami-ebs.html>
 const DEFAULT_TIMEOUT_MINUTES: u64 = 720;
@@ -153,23 +157,26 @@ fn tags(form: &mut Form) -> BTreeMap<String, String> {
 }
 
 fn receivers(form: &mut Form) -> Vec<Receiver> {
-    let Some(value) = form.take_raw("Receivers") else {
-        form.problem(
-            "Receivers",
-            None,
-            "required: name at least one receiver, such as {\"AccountId\": \"222222222222\"}",
-        );
-        return Vec::new();
-    };
-    let Value::Array(items) = value else {
-        form.problem("Receivers", Some(value), "must be a list of receivers");
-        return Vec::new();
-    };
-    if items.is_empty() {
-        form.problem("Receivers", Some(json!([])), "name at least one receiver");
+    let given: Vec<_> =
+        ["Receivers", RECEIVERS_FROM].into_iter().filter_map(|name| Some((name, form.take_raw(name)?))).collect();
+    // A list that could not be read is a problem already.
+    if given.is_empty() && form.problems().iter().all(|problem| problem.field != RECEIVERS_FROM) {
+        let rule = "required: name at least one receiver, such as {\"AccountId\": \"222222222222\"}";
+        form.problem("Receivers", None, rule);
     }
-    let read = |(n, item)| receiver(&format!("Receivers[{n}]"), item, form.problems());
-    items.into_iter().enumerate().filter_map(read).collect()
+    let mut receivers = Vec::new();
+    for (name, value) in given {
+        let Value::Array(items) = value else {
+            form.problem(name, Some(value), "must be a list of receivers");
+            continue;
+        };
+        if items.is_empty() {
+            form.problem(name, Some(json!([])), "name at least one receiver");
+        }
+        let read = |(n, item)| receiver(&format!("{name}[{n}]"), item, form.problems());
+        receivers.extend(items.into_iter().enumerate().filter_map(read));
+    }
+    receivers
 }
 
 fn receiver(field: &str, value: Value, problems: &mut Problems) -> Option<Receiver> {

@@ -8,6 +8,7 @@
 //! | `runs/<run>/<Region>/deliveries.json` | what is planned |
 //! | `runs/<run>/<Region>/failures/<index>.json` | why a delivery failed |
 //! | `runs/<run>/<Region>/results.json` | how the deliveries ended |
+//! | `receivers/…` | lists of receivers, put there by people, for `ReceiversFrom` |
 //! | `shared/<Region>/<image id>.json` | the permissions that an image had before it was first shared |
 
 use crate::ids::{BakeId, ImageId, Region};

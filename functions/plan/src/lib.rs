@@ -6,6 +6,7 @@ mod deliveries;
 mod hops;
 mod keys;
 mod profile;
+mod receivers_from;
 mod regions;
 mod source;
 
@@ -79,6 +80,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
     let now = input.run.started_at;
     let run = run(input.run, &mut problems);
     let value = profile::merge(clients, input.request, &mut problems).await?;
+    let value = receivers_from::read(clients, value, &mut problems).await?;
     let request = Request::parse(value, &mut problems);
     let bake_id = request.bake_id.clone().or_else(|| run.as_ref().map(|run| run.name.clone()));
 

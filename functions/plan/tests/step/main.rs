@@ -7,6 +7,7 @@ mod keys;
 mod owner;
 mod profile;
 mod receivers;
+mod receivers_from;
 mod refusals;
 mod repeated;
 mod request;
