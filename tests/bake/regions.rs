@@ -85,6 +85,8 @@ async fn an_image_under_an_aws_managed_key_is_encrypted_anew_first() {
         }
     }
     assert_eq!(names(&world, OWNER, REGION).await, ["managed-web-1"]);
+    let hops = world.mutations().into_iter().filter(|call| call.action == "CopyImage" && call.account == OWNER);
+    assert_eq!(hops.count(), 1);
     world.assert_nothing_is_left_open().await;
 }
 
