@@ -16,17 +16,19 @@ os.environ["MOTO_AMIS_PATH"] = str(HERE / "amazon_images.json")
 
 import moto.iam.models
 from accounts import OWNER, Accounts, HandClock
-from local_aws import rules
+from local_aws import rules, trust
 from local_aws.clock import clock
 from local_aws.rules.switches import reset_switches, set_switch
 from moto.core.base_backend import BackendDict
 from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.sts.responses import TokenResponse
 from werkzeug.serving import make_server
 
 
 @pytest.fixture(scope="session")
 def endpoint():
     rules.install()
+    TokenResponse.assume_role = trust.if_trusted(TokenResponse.assume_role)
     # An access key that moto does not know is the owner's.
     moto.iam.models.DEFAULT_ACCOUNT_ID = OWNER
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)

@@ -27,12 +27,12 @@ class Application:
 
         timestamps.install()
         accounts.install()
+        rules.install()
         journal.install()
         host.install()
         objects.install()
         events.install()
         engine.install(endpoint)
-        rules.install()
         quick.install()
         self._aws = quick.dispatcher(DomainDispatcherApplication, create_backend_app)
 

@@ -61,7 +61,7 @@ def _role(arn):
 
 def _may(request, caller, role):
     """Both accounts must agree; inside one account the trust policy is enough if it names the caller itself."""
-    from .rules import policies
+    from .rules import access, policies
     from .rules.callers import caller_of
 
     principal = caller_of(request)
@@ -73,7 +73,7 @@ def _may(request, caller, role):
     action, account = "sts:AssumeRole", {principal.root, principal.account}
     named = policies.decide(statements, action, policies.ANY, context, principal.names)
     as_account = policies.decide(statements, action, policies.ANY, context, account)
-    own = principal.identity_decision(action, role.arn, {})
+    own = access.may_assume(principal, role.arn)
     if "Deny" in (named, as_account, own):
         return False
     if caller.account_id == role.account_id and named == "Allow":

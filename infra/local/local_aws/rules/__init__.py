@@ -11,6 +11,7 @@ from moto.kms.models import KmsBackend
 from moto.kms.responses import KmsResponse
 
 from . import (
+    access,
     attaching,
     controls,
     copies,
@@ -97,6 +98,7 @@ def install():
     _installed = True
     for module in MODULES:
         module.install()
+    access.install()
     _give_memory()
     guard("ec2", EC2Response, EC2_CALLS)
     guard("kms", KmsResponse, [*keys.CALLS, *key_use.CALLS, *grant_calls.CALLS, *grant_lists.CALLS])

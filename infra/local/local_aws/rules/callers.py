@@ -6,7 +6,8 @@ from moto.iam.models import iam_backends
 
 from local_aws.accounts import sessions
 
-from . import policies
+from . import pages, policies
+from .registry import rule
 from .switches import switch
 
 
@@ -18,6 +19,8 @@ class Caller:
     principal: str
     # The statements of the principal's own policies; None if nothing limits it: root, or a role that only STS knows.
     statements: tuple | None = field(default=None, compare=False)
+    # The statements of its permissions boundary; None if it has none.
+    boundary: tuple | None = field(default=None, compare=False)
 
     @property
     def root(self):
@@ -30,9 +33,16 @@ class Caller:
 
     def identity_decision(self, action, resource, context):
         """ "Allow", "Deny" or None, by the caller's own policies."""
+        refused = self.refusal(action, resource, context)
+        return "Allow" if refused is None else "Deny" if refused.startswith("with") else None
+
+    def refusal(self, action, resource, context):
+        """Why the caller's own policies do not let it, in AWS's words; None if they do."""
         if self.statements is None or not switch("caller-iam-policies"):
-            return "Allow"
-        return policies.decide(self.statements, action, resource, {**self.context(), **context})
+            return None
+        context = {**self.context(), **context}
+        refused = _refusal(self.statements, "identity-based policy", action, resource, context)
+        return refused or _outside(self.boundary, action, resource, context)
 
     def context(self):
         """The condition keys that tell who calls."""
@@ -44,6 +54,19 @@ class Caller:
         }
 
 
+def _refusal(statements, kind, action, resource, context):
+    decision = policies.decide(statements, action, resource, context)
+    if decision == "Deny":
+        return f"with an explicit deny in {'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return None if decision == "Allow" else f"because no {kind} allows the {action} action"
+
+
+@rule("permissions-boundary", pages.BOUNDARIES)
+def _outside(boundary, action, resource, context):
+    """A role with a permissions boundary may do what both its policies and the boundary allow."""
+    return None if boundary is None else _refusal(boundary, "permissions boundary", action, resource, context)
+
+
 def caller_of(response):
     """The caller of a request that moto is answering."""
     account, key_id = response.current_account, response.access_key
@@ -51,21 +74,32 @@ def caller_of(response):
     role_arn = getattr(iam.access_keys.get(key_id), "role_arn", None)
     if role_arn:
         session = sessions.of(key_id)
-        return Caller(account, session.arn if session else role_arn, role_arn, _role_statements(iam, role_arn))
+        return Caller(account, session.arn if session else role_arn, role_arn, *_of_role(iam, role_arn))
     user = iam.get_user_from_access_key_id(key_id)
     if user:
         return Caller(account, user.arn, user.arn, _statements(user))
     return Caller(account, f"arn:aws:iam::{account}:root", f"arn:aws:iam::{account}:root")
 
 
-def _role_statements(iam, role_arn):
-    role = next((role for role in iam.get_roles() if role.arn == role_arn), None)
-    return _statements(role) if role else None
+def _of_role(iam, role_arn):
+    """The statements of a role's policies, and of its boundary."""
+    role = next((role for role in list(iam.get_roles()) if role.arn == role_arn), None)
+    if role is None:
+        return None, None
+    if not role.permissions_boundary_arn:
+        return _statements(role), None
+    boundary = iam.managed_policies.get(role.permissions_boundary_arn)
+    return _statements(role), tuple(policies.parse(_document(boundary))) if boundary else ()
 
 
 def _statements(principal):
-    documents = list(principal.policies.values()) + [policy.document for policy in principal.managed_policies.values()]
+    documents = [*principal.policies.values(), *map(_document, list(principal.managed_policies.values()))]
     return tuple(statement for document in documents for statement in policies.parse(document))
+
+
+def _document(managed_policy):
+    """The version of a managed policy that counts."""
+    return next(version.document for version in managed_policy.versions if version.is_default)
 
 
 def internal_id(arn):

@@ -22,6 +22,17 @@ EC2_THROTTLING = "https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-thrott
 CONSISTENCY = "https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html"
 COPYING = f"{USER_GUIDE}CopyingAMIs.html"
 HOW_COPY_WORKS = f"{USER_GUIDE}how-ami-copy-works.html"
+IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+BOUNDARIES = f"{IAM_GUIDE}access_policies_boundaries.html"
+ASSUMING = f"{IAM_GUIDE}reference_policies_evaluation-logic-cross-account.html"
+MISSING_OBJECT = "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"
+
+
+def actions(service):
+    """The actions, resources and condition keys of a service, as the Service Authorization Reference calls it."""
+    return f"https://docs.aws.amazon.com/service-authorization/latest/reference/list_{service}.html"
+
+
 EC2_ACTIONS = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html"
 RECYCLE_BIN = "https://docs.aws.amazon.com/ebs/latest/userguide/recycle-bin.html"
 CREATING = f"{USER_GUIDE}creating-an-ami-ebs.html"

@@ -51,15 +51,12 @@ def check(operation, response):
 def _allowed(caller, operation, arn, context):
     """A role may do what its policies allow on the resources of the call, under their conditions, and nothing else."""
     action = f"ec2:{operation}"
-    decision = caller.identity_decision(action, arn, context)
-    if decision != "Allow":
-        because = "with an explicit deny in an identity-based policy"
-        if decision is None:
-            because = f"because no identity-based policy allows the {action} action"
+    refused = caller.refusal(action, arn, context)
+    if refused:
         raise ec2(
             "UnauthorizedOperation",
             f"You are not authorized to perform this operation. User: {caller.arn} is not authorized to perform: "
-            f"{action} on resource: {arn} {because}",
+            f"{action} on resource: {arn or '*'} {refused}",
         )
 
 
@@ -92,7 +89,7 @@ def _resources(operation, response):
         kinds = {"ami": "image", "snap": "snapshot", "i": "instance", "vol": "volume"}
         named += [_arn(response, kinds.get(one.split("-")[0], "*"), one) for one in ask("Resources", [])]
     named += [_arn(response, kind, "*") for kind in OF_KINDS.get(operation, ())]
-    return named or [policies.ANY]
+    return named or [policies.ALL if operation.startswith("Describe") else policies.ANY]
 
 
 def _context(response):
@@ -120,7 +117,7 @@ def _context(response):
 
 def _about(arn):
     """The condition keys of a resource."""
-    _, _, _, region, account, path = [*arn.split(":", 5), *[""] * 5][:6]
+    _, _, _, region, account, path = [*(arn or "").split(":", 5), *[""] * 5][:6]
     kind, _, name = path.partition("/")
     resource = {"image": find_image, "snapshot": find_snapshot}.get(kind, lambda *_: None)(region, name)
     if kind == "instance" and name != "*":

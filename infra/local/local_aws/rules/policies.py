@@ -9,8 +9,10 @@ import json
 from urllib.parse import unquote
 
 
-# Stands for some resource or other, where a call is not about one in particular.
-ANY = "*"
+# Stands for some resource or other, where it is not looked into which a call is about.
+ANY = None
+# The resource of calls that are not about any: only a policy for all resources allows them.
+ALL = "*"
 
 
 def parse(document):
@@ -34,7 +36,7 @@ def decide(statements, action, resource, context, principals=None):
         statement["Effect"]
         for statement in statements
         if _named(statement, "Action", action, ignore_case=True)
-        and (resource == ANY or _named(statement, "Resource", resource))
+        and (resource is ANY or _named(statement, "Resource", resource))
         and (principals is None or _principal(statement, principals))
         and _conditions(statement.get("Condition", {}), context)
     }
