@@ -180,3 +180,20 @@ def test_an_image_under_an_aws_managed_key_is_not_shared(person):
     root = golden["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
     ask = {"SnapshotId": root, "CreateVolumePermission": add}
     refused("OperationNotPermitted", owner, "ec2", "ModifySnapshotAttribute", **ask)
+
+
+@pytest.mark.parametrize("person", [Boto3], indirect=True)
+def test_an_image_with_a_marketplace_code_stays_in_its_account(aws, person):
+    owner, (role, own_key) = person(), receiver(aws)
+    key = owner("kms", "CreateKey")["KeyMetadata"]["Arn"]
+    image = owner("ec2", "CreateImage", InstanceId=launched(owner, key), Name=unique("sold"))["ImageId"]
+    golden = in_state(owner, image, "available")
+    # Only the Marketplace gives codes to images; here the owner may.
+    owner("ec2", "ModifyImageAttribute", ImageId=image, Attribute="productCodes", ProductCodes=["code1"])
+    add = {"Add": [{"UserId": RECEIVER}]}
+    for snapshot in snapshots(golden):
+        owner("ec2", "ModifySnapshotAttribute", SnapshotId=snapshot, CreateVolumePermission=add)
+    owner("ec2", "ModifyImageAttribute", ImageId=image, LaunchPermission=add)
+    copy = {"SourceImageId": image, "SourceRegion": "us-east-1", "Encrypted": True, "KmsKeyId": own_key}
+    says = "Images from AWS Marketplace cannot be copied"
+    refused("InvalidRequest", person(role), "ec2", "CopyImage", says=says, Name=unique("copy"), **copy)

@@ -29,7 +29,7 @@ SWITCHES = {
         "its key, as the AMI pages say, and does not get the default key",
     ),
     "windows-stays-in-account": Switch(True, "CopyImage of another account's Windows image is refused"),
-    "caller-iam-policies": Switch(True, "the IAM policies of a role that exists are applied to its use of keys"),
+    "caller-iam-policies": Switch(True, "the IAM policies of a role that exists are applied to its calls"),
     "root-grantee-needs-iam": Switch(True, "a grant to an account's root needs the caller's IAM permission, too"),
     "root-grantee-must-exist": Switch(False, "a grant to the root of an account that was never seen is refused"),
     "create-image-key-operations": Switch("", "KMS operations that CreateImage of encrypted volumes needs"),
