@@ -1,8 +1,8 @@
 //! The grants that a run makes on the owner's keys. `grant-key` makes them and `revoke`, when their ids are lost,
 //! repeats them to the letter: the same parameters under the same name give the same grant.
 
-use crate::ids::{BakeId, KeyArn, Region};
-use crate::plan::Delivery;
+use crate::ids::{BakeId, ImageId, KeyArn, Region};
+use crate::plan::{Delivery, Route};
 use crate::settings::{ReceiverRole, setting};
 use crate::{Clients, Context, ErrorKind, Place, StepError, names};
 use aws_sdk_kms::Client;
@@ -29,6 +29,14 @@ pub struct Grant {
     pub grant_id: String,
 }
 
+/// A grant before it is made: the same one again gives the same grant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    pub kms_key_id: KeyArn,
+    pub grantee: String,
+    pub name: String,
+}
+
 /// Makes grants in the name of one stack.
 pub struct Grants {
     pub kms: Clients<Client>,
@@ -50,9 +58,30 @@ impl Grants {
         })
     }
 
-    /// The keys that a delivery needs opened: none in the owner's own account.
-    pub fn needed<'a>(&self, delivery: &Delivery, keys: &'a [KeyArn]) -> &'a [KeyArn] {
-        if delivery.account_id == self.here.account_id { &[] } else { keys }
+    /// What a delivery needs opened: nothing in the owner's own account. Where the receiver copies, each key to its
+    /// role, in the name of the run; where the image is only shared, each key to each grantee, to stay. A grant cannot
+    /// name an organization: that is left to the key's policy.
+    pub fn wanted(&self, run: &BakeId, image: &ImageId, delivery: &Delivery, keys: &[KeyArn]) -> Vec<Wanted> {
+        let Delivery { account_id: account, region, .. } = delivery;
+        let to: Vec<_> = match delivery.route {
+            Route::ShareOnly => {
+                let name = |grantee| names::standing_grant(&self.stack, image, grantee, account);
+                delivery.grantees.iter().map(|grantee| (grantee.to_string(), name(grantee))).collect()
+            }
+            Route::Copy | Route::Hop if *account == self.here.account_id => Vec::new(),
+            Route::Copy | Route::Hop => {
+                vec![(self.receiver.in_account(account), names::grant(&self.stack, run, account, region))]
+            }
+        };
+        let on = |key: &KeyArn| {
+            let wanted = |(grantee, name): &(String, String)| Wanted {
+                kms_key_id: key.clone(),
+                grantee: grantee.clone(),
+                name: name.clone(),
+            };
+            to.iter().map(wanted).collect::<Vec<_>>()
+        };
+        keys.iter().flat_map(on).collect()
     }
 
     pub fn kms(&self, key: &KeyArn) -> Result<(Client, Place), StepError> {
@@ -60,18 +89,19 @@ impl Grants {
         Ok((self.kms.owner(&region), Place { account_id: self.here.account_id.clone(), region }))
     }
 
-    /// Opens the key to the receiver's role, or answers with the grant that has done so already.
+    /// Opens the key to the grantee, or answers with the grant that has done so already.
     /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateGrant.html>
     ///
     /// # Errors
-    /// AWS's; `NotVisibleYet` while the receiver's role is not yet a valid principal.
-    pub async fn create(&self, run: &BakeId, delivery: &Delivery, key: &KeyArn) -> Result<Grant, StepError> {
+    /// AWS's; `NotVisibleYet` while the grantee is not yet a valid principal.
+    pub async fn create(&self, wanted: &Wanted) -> Result<Grant, StepError> {
+        let key = &wanted.kms_key_id;
         let (kms, at) = self.kms(key)?;
         let answer = kms
             .create_grant()
             .key_id(key.as_str())
-            .name(names::grant(&self.stack, run, &delivery.account_id, &delivery.region))
-            .grantee_principal(self.receiver.in_account(&delivery.account_id))
+            .name(&wanted.name)
+            .grantee_principal(&wanted.grantee)
             .retiring_principal(&self.retiring)
             .set_operations(Some(OPERATIONS.to_vec()))
             .send()

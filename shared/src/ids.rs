@@ -57,7 +57,7 @@ macro_rules! identifier {
 identifier!(
     /// An AWS account, 12 digits.
     AccountId,
-    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
+    is_account,
     "an account id has exactly 12 digits and no hyphens; write it as a string, with its leading zeros"
 );
 
@@ -127,6 +127,56 @@ identifier!(
     "an image name has 1 to 50 letters, digits or ( ) . / _ -; the bake id is added to it"
 );
 
+identifier!(
+    /// An organization or an organizational unit, by its full ARN.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/share-amis-with-organizations-and-OUs.html>
+    OrganizationArn,
+    is_organization,
+    "write the full ARN: arn:aws:organizations::<management account>:organization/o-… or …:ou/o-…/ou-…"
+);
+
+identifier!(
+    /// Who can be given launch permission: an account, an organization or an organizational unit.
+    Holder,
+    |text| is_account(text) || is_organization(text),
+    "an account of 12 digits, or the full ARN of an organization or organizational unit"
+);
+
+identifier!(
+    /// Who can be named in a grant that stays: an account's root, a role or a user.
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/create-grant-overview.html>
+    PrincipalArn,
+    |text| {
+        let parts: Vec<_> = text.splitn(6, ':').collect();
+        let is_principal = |name: &str| name == "root" || name.starts_with("role/") || name.starts_with("user/");
+        parts.len() == 6 && parts[0] == "arn" && parts[2] == "iam" && is_account(parts[4]) && is_principal(parts[5])
+    },
+    "a grantee is written arn:aws:iam::<account>:root, …:role/<name> or …:user/<name>; a grant can name no group, \
+     organization or service"
+);
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_organization(text: &str) -> bool {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let is_id = |id: &str, prefix| {
+        id.strip_prefix(prefix).is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        })
+    };
+    let ids = parts.get(5).map(|last| last.split('/').collect::<Vec<_>>());
+    parts[0] == "arn"
+        && parts.get(2) == Some(&"organizations")
+        && parts.get(4).is_some_and(|account| is_account(account))
+        && match ids.as_deref() {
+            Some(["organization", organization]) => is_id(organization, "o-"),
+            Some(["ou", organization, unit]) => is_id(organization, "o-") && is_id(unit, "ou-"),
+            _ => false,
+        }
+}
+
 fn is_resource_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|hex| {
         (hex.len() == 8 || hex.len() == 17) && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -142,6 +192,67 @@ impl KeyArn {
     /// The account that owns the key.
     pub fn account(&self) -> &str {
         self.0.split(':').nth(4).expect("a key ARN has six parts")
+    }
+}
+
+impl OrganizationArn {
+    /// The account that manages the organization.
+    pub fn management_account(&self) -> AccountId {
+        let account = self.0.split(':').nth(4).expect("an ARN has six parts");
+        AccountId(account.to_owned())
+    }
+
+    /// The organization's id and, of an organizational unit, its own.
+    pub fn ids(&self) -> (&str, Option<&str>) {
+        let mut parts = self.0.split('/').skip(1);
+        (parts.next().unwrap_or_default(), parts.next())
+    }
+}
+
+impl Region {
+    /// The partition that ARNs of this Region name.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+    pub fn partition(&self) -> &'static str {
+        match self.0.split('-').take(2).collect::<Vec<_>>().as_slice() {
+            ["cn", _] => "aws-cn",
+            ["us", "gov"] => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+}
+
+impl PrincipalArn {
+    /// All of an account: whoever its own IAM policies allow.
+    pub fn of_account(partition: &str, account: &AccountId) -> Self {
+        Self(format!("arn:{partition}:iam::{account}:root"))
+    }
+
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).expect("an ARN has six parts")
+    }
+}
+
+impl Holder {
+    /// The account, if it is one.
+    pub fn account(&self) -> Option<AccountId> {
+        AccountId::try_from(self.as_str()).ok()
+    }
+
+    /// The organization or organizational unit, if it is one.
+    pub fn organization(&self) -> Option<OrganizationArn> {
+        OrganizationArn::try_from(self.as_str()).ok()
+    }
+}
+
+impl From<AccountId> for Holder {
+    fn from(account: AccountId) -> Self {
+        Self(account.0)
+    }
+}
+
+impl From<OrganizationArn> for Holder {
+    fn from(organization: OrganizationArn) -> Self {
+        Self(organization.0)
     }
 }
 

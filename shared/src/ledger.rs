@@ -1,7 +1,7 @@
 //! What a run may touch, written before its first effect, so that it can be undone whatever happens to the run.
 
-use crate::ids::{AccountId, KeyArn, Region, SnapshotId};
-use crate::plan::{Bake, Run};
+use crate::ids::{AccountId, Holder, KeyArn, Region, SnapshotId};
+use crate::plan::{Bake, Run, StandingImage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,9 +30,23 @@ pub struct Claim {
 pub struct Sharing {
     pub run: Run,
     /// The accounts that the bake has added, by this run or one before it.
-    pub accounts: BTreeSet<AccountId>,
-    /// The accounts that had launch permission before.
-    pub image: BTreeSet<AccountId>,
+    pub accounts: BTreeSet<Holder>,
+    /// Who had launch permission before.
+    pub image: BTreeSet<Holder>,
     /// The accounts that could create volumes from each snapshot before.
-    pub snapshots: BTreeMap<SnapshotId, BTreeSet<AccountId>>,
+    pub snapshots: BTreeMap<SnapshotId, BTreeSet<Holder>>,
+}
+
+/// What AMI Bakery has given to stay, so that a `Revoke` request takes back that and nothing else. The grants that
+/// belong to it are found by their names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Standing {
+    /// The last run that gave or took.
+    pub run: Run,
+    pub image: StandingImage,
+    /// Who has launch permission since AMI Bakery gave it.
+    pub launch: BTreeSet<Holder>,
+    /// The accounts that can create volumes from each snapshot since AMI Bakery let them.
+    pub snapshots: BTreeMap<SnapshotId, BTreeSet<Holder>>,
 }

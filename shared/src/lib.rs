@@ -14,7 +14,9 @@ pub mod names;
 pub mod outcome;
 pub mod plan;
 pub mod readiness;
+pub mod receivers;
 pub mod request;
+pub mod revoke;
 pub mod runner;
 pub mod settings;
 #[cfg(feature = "s3")]

@@ -1,6 +1,6 @@
 //! Identity before effect: what will be made has its name, token or tag before the call is sent.
 
-use crate::ids::{AccountId, BakeId, ImageName, Region};
+use crate::ids::{AccountId, BakeId, ImageId, ImageName, PrincipalArn, Region};
 use crate::plan::{Delivery, Route};
 use sha2::{Digest, Sha256};
 
@@ -28,7 +28,7 @@ pub fn copy_name(image_name: &str, delivery: &Delivery, is_owner: bool, attempt:
     let suffix = match delivery.route {
         Route::Hop => "-hop",
         Route::Copy if is_owner => "-copy",
-        Route::Copy => "",
+        Route::Copy | Route::ShareOnly => "",
     };
     if attempt == 1 { format!("{image_name}{suffix}") } else { format!("{image_name}{suffix}-{attempt}") }
 }
@@ -37,7 +37,7 @@ pub fn copy_name(image_name: &str, delivery: &Delivery, is_owner: bool, attempt:
 pub fn delivery(bake: &BakeId, delivery: &Delivery) -> String {
     let Delivery { account_id, region, .. } = delivery;
     match delivery.route {
-        Route::Copy => format!("{bake}/{account_id}/{region}"),
+        Route::Copy | Route::ShareOnly => format!("{bake}/{account_id}/{region}"),
         Route::Hop => format!("{bake}/{account_id}/{region}/hop"),
     }
 }
@@ -51,6 +51,18 @@ pub fn run_grants(stack: &str, run: &BakeId) -> String {
 /// grant that is there already: <https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateGrant.html>
 pub fn grant(stack: &str, run: &BakeId, account: &AccountId, region: &Region) -> String {
     format!("{}{account}/{region}", run_grants(stack, run))
+}
+
+/// The grants that let an account's principals launch from an image begin with this. They belong to no run.
+pub fn standing_grants(stack: &str, image: &ImageId, account: &AccountId) -> String {
+    format!("ami-bakery-standing/{stack}/{image}/{account}/")
+}
+
+/// The name of a grant that lets one principal launch from an image.
+pub fn standing_grant(stack: &str, image: &ImageId, principal: &PrincipalArn, account: &AccountId) -> String {
+    let mut token = token(&[principal.as_str()]);
+    token.truncate(16);
+    format!("{}{token}", standing_grants(stack, image, account))
 }
 
 /// A token of all that identifies an effect: SHA-256, 32 hexadecimal digits.
@@ -96,7 +108,7 @@ mod tests {
 
     fn to(route: Route) -> Delivery {
         let (account_id, region) = (id("111111111111"), id("us-east-1"));
-        Delivery { index: 0, account_id, region, route, kms_key_id: None, problem: None, image_id: None }
+        Delivery::new(0, account_id, region, route)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How a bake ended.
 
-use crate::ids::{AccountId, BakeId, ImageId, KeyArn, Region};
+use crate::ids::{AccountId, BakeId, ImageId, KeyArn, OrganizationArn, Region};
 use crate::plan::{InstanceState, Route};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct Outcome {
     /// The object that holds all of this with every delivery.
     pub report: String,
     pub deliveries: Vec<DeliveryOutcome>,
+    /// What a person should know and may well want.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +39,10 @@ pub enum DeliveryStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DeliveryOutcome {
+    /// Of an organization or organizational unit, the account that manages it.
     pub account_id: AccountId,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub organization_arn: Option<OrganizationArn>,
     pub region: Region,
     pub route: Route,
     pub status: DeliveryStatus,
@@ -92,6 +98,7 @@ mod tests {
     fn outcome(deliveries: usize) -> Outcome {
         let delivery = |n: usize| DeliveryOutcome {
             account_id: format!("{n:012}").try_into().expect("an account"),
+            organization_arn: None,
             region: "us-east-1".try_into().expect("a Region"),
             route: Route::Copy,
             status: if n.is_multiple_of(2) { DeliveryStatus::Delivered } else { DeliveryStatus::Failed },
@@ -112,6 +119,7 @@ mod tests {
             failed: deliveries - deliveries / 2,
             report: "s3://bucket/report.json".into(),
             deliveries: (0..deliveries).map(delivery).collect(),
+            warnings: Vec::new(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What `plan` decided: what the state machine carries, and what waits for it in the bucket.
 
-use crate::ids::{AccountId, BakeId, ImageId, InstanceId, KeyArn, Region, SnapshotId};
+use crate::ids::{
+    AccountId, BakeId, Holder, ImageId, InstanceId, KeyArn, OrganizationArn, PrincipalArn, Region, SnapshotId,
+};
 use crate::outcome::Outcome;
 use crate::request::Reboot;
 use crate::time::Timestamp;
@@ -93,6 +95,8 @@ pub enum Route {
     Copy,
     /// The owner copies it to another Region or under another key, for receivers to copy from.
     Hop,
+    /// The image is shared and the keys are opened to whoever launches from it, until that is taken back.
+    ShareOnly,
 }
 
 /// One receiver account in one Region.
@@ -101,9 +105,16 @@ pub enum Route {
 pub struct Delivery {
     /// Its place in the Region's list.
     pub index: usize,
+    /// Of an organization or organizational unit, the account that manages it.
     pub account_id: AccountId,
+    /// Shared with instead of one account.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub organization_arn: Option<OrganizationArn>,
     pub region: Region,
     pub route: Route,
+    /// Whom the owner's keys are opened to where the image is only shared.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub grantees: Vec<PrincipalArn>,
     /// The receiver's key. Absent only where `problem` says why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kms_key_id: Option<KeyArn>,
@@ -116,6 +127,25 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    pub fn new(index: usize, account_id: AccountId, region: Region, route: Route) -> Self {
+        Self {
+            index,
+            account_id,
+            organization_arn: None,
+            region,
+            route,
+            grantees: Vec::new(),
+            kms_key_id: None,
+            problem: None,
+            image_id: None,
+        }
+    }
+
+    /// Who is given launch permission.
+    pub fn holder(&self) -> Holder {
+        self.organization_arn.clone().map_or_else(|| self.account_id.clone().into(), Holder::from)
+    }
+
     pub fn place(&self) -> Place {
         Place { account_id: self.account_id.clone(), region: self.region.clone() }
     }
@@ -124,6 +154,32 @@ impl Delivery {
     pub fn is_needed(&self) -> bool {
         self.problem.is_none() && self.image_id.is_none()
     }
+}
+
+/// What `plan` answers to a request that takes back what stands.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TakeBack {
+    /// Always [`TAKE_BACK`], where a [`Plan`] has its own status.
+    pub status: &'static str,
+    pub run: Run,
+    /// The images that AMI Bakery has shared to stay.
+    pub images: Vec<StandingImage>,
+    pub receivers: Vec<Holder>,
+}
+
+/// The status of a [`TakeBack`].
+pub const TAKE_BACK: &str = "TakeBack";
+
+/// An image that is shared to stay: the golden image itself, or its hop in another Region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct StandingImage {
+    pub golden_image_id: ImageId,
+    pub image_id: ImageId,
+    pub region: Region,
+    pub snapshot_ids: Vec<SnapshotId>,
+    pub kms_key_ids: Vec<KeyArn>,
 }
 
 /// An image that is available, as far as delivering it needs to know.

@@ -1,18 +1,12 @@
 //! What a person, a tag or a schedule asks for. PascalCase, as the AWS APIs write it.
 
 use crate::form::{Form, Problems};
-use crate::ids::{AccountId, BakeId, ImageId, ImageName, InstanceId, Region};
+use crate::ids::{BakeId, ImageId, ImageName, InstanceId, Region};
 use crate::names::TAG_PREFIX;
+use crate::receivers::{Receiver, receivers};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// The key that is used where the request names none, in the owner's and in the receivers' accounts.
-pub const DEFAULT_KEY: &str = "alias/ami-bakery";
-
-/// Instead of, or beside, `Receivers`: the key of an object in the stack's bucket with the list. When a request is
-/// parsed the list itself has taken its place.
-pub const RECEIVERS_FROM: &str = "ReceiversFrom";
 
 /// The longest that any one image may stay pending, unless the request says otherwise: EC2 says that an image can take
 /// hours. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/creating-an-ami-ebs.html>
@@ -42,17 +36,6 @@ pub enum Reboot {
     First,
     /// Leave the instance running: the snapshots are crash-consistent only.
     None,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Receiver {
-    /// Where the request names it, for problems found later.
-    pub field: String,
-    pub account_id: AccountId,
-    /// None: the bake's own Region.
-    pub regions: Option<Vec<Region>>,
-    /// A key of the receiver: an id, an ARN or an alias in each of the Regions.
-    pub kms_key_id: String,
 }
 
 /// A request, as far as it could be understood: what is missing or wrong is among the problems.
@@ -156,50 +139,6 @@ fn tags(form: &mut Form) -> BTreeMap<String, String> {
     tags
 }
 
-fn receivers(form: &mut Form) -> Vec<Receiver> {
-    let given: Vec<_> =
-        ["Receivers", RECEIVERS_FROM].into_iter().filter_map(|name| Some((name, form.take_raw(name)?))).collect();
-    // A list that could not be read is a problem already.
-    if given.is_empty() && form.problems().iter().all(|problem| problem.field != RECEIVERS_FROM) {
-        let rule = "required: name at least one receiver, such as {\"AccountId\": \"222222222222\"}";
-        form.problem("Receivers", None, rule);
-    }
-    let mut receivers = Vec::new();
-    for (name, value) in given {
-        let Value::Array(items) = value else {
-            form.problem(name, Some(value), "must be a list of receivers");
-            continue;
-        };
-        if items.is_empty() {
-            form.problem(name, Some(json!([])), "name at least one receiver");
-        }
-        let read = |(n, item)| receiver(&format!("{name}[{n}]"), item, form.problems());
-        receivers.extend(items.into_iter().enumerate().filter_map(read));
-    }
-    receivers
-}
-
-fn receiver(field: &str, value: Value, problems: &mut Problems) -> Option<Receiver> {
-    let mut form = Form::open(field, value, problems)?;
-    let account = form.take_raw("AccountId");
-    let account_id = match account {
-        None => {
-            form.problem("AccountId", None, "required: the receiver's account, 12 digits");
-            None
-        }
-        Some(value) => AccountId::deserialize(&value)
-            .map_err(|error| form.problem("AccountId", Some(value), error.to_string()))
-            .ok(),
-    };
-    let regions: Option<Vec<Region>> = form.take("Regions");
-    if regions.as_ref().is_some_and(Vec::is_empty) {
-        form.problem("Regions", Some(json!([])), "name at least one Region, or leave the field out for the bake's own");
-    }
-    let kms_key_id = form.take("KmsKeyId").unwrap_or_else(|| DEFAULT_KEY.to_owned());
-    form.close();
-    Some(Receiver { field: field.to_owned(), account_id: account_id?, regions, kms_key_id })
-}
-
 fn timeout_minutes(form: &mut Form) -> u64 {
     let minutes: u64 = form.take("TimeoutMinutes").unwrap_or(DEFAULT_TIMEOUT_MINUTES);
     if !(1..=MOST_TIMEOUT_MINUTES).contains(&minutes) {
@@ -211,6 +150,7 @@ fn timeout_minutes(form: &mut Form) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::receivers::DEFAULT_KEY;
 
     fn problems_of(value: Value) -> Vec<String> {
         let mut problems = Problems::default();

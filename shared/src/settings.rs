@@ -1,6 +1,6 @@
 //! What the stack tells its functions through their environment.
 
-use crate::ids::AccountId;
+use crate::ids::{AccountId, Holder};
 use crate::{ErrorKind, StepError};
 
 /// A setting that the template gives to the function.
@@ -50,7 +50,16 @@ impl AllowedReceivers {
     }
 
     pub fn includes(&self, account: &AccountId) -> bool {
-        self.0.split(',').map(str::trim).any(|allowed| allowed == "*" || allowed == account.as_str())
+        self.allows(account.as_str())
+    }
+
+    /// An organization is named in the list as a whole: its accounts being there is not enough.
+    pub fn may_hold(&self, holder: &Holder) -> bool {
+        self.allows(holder.as_str())
+    }
+
+    fn allows(&self, who: &str) -> bool {
+        self.0.split(',').map(str::trim).any(|allowed| allowed == "*" || allowed == who)
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `runs/<run>/<Region>/results.json` | how the deliveries ended |
 //! | `receivers/…` | lists of receivers, put there by people, for `ReceiversFrom` |
 //! | `shared/<Region>/<image id>.json` | the permissions that an image had before it was first shared |
+//! | `standing/<golden image id>/<Region>.json` | the permissions that were given to stay |
 
 use crate::ids::{BakeId, ImageId, Region};
 use crate::{Context, ErrorKind, Place, StepError};
@@ -44,6 +45,15 @@ pub fn results_key(run: &BakeId, region: &Region) -> String {
 
 pub fn sharing_key(region: &Region, image: &ImageId) -> String {
     format!("shared/{region}/{image}.json")
+}
+
+/// All that stands of an image begins with this.
+pub fn standing_prefix(golden: &ImageId) -> String {
+    format!("standing/{golden}/")
+}
+
+pub fn standing_key(golden: &ImageId, region: &Region) -> String {
+    format!("{}{region}.json", standing_prefix(golden))
 }
 
 /// JSON objects in the stack's bucket.
@@ -147,6 +157,17 @@ impl Store {
             Err(error) if error.is("ConditionalRequestConflict") => Err(error.as_kind(ErrorKind::Unavailable)),
             Err(error) => Err(error),
         }
+    }
+
+    /// The keys that begin with this.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, StepError> {
+        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.doing("s3:ListBucket", self.name(prefix), &self.here)?;
+            keys.extend(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
+        }
+        Ok(keys)
     }
 
     /// Removes the object; gone already is success.

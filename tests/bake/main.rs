@@ -4,3 +4,4 @@ mod delivered;
 mod refused;
 mod regions;
 mod repeated;
+mod shared;

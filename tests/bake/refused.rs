@@ -35,7 +35,7 @@ async fn a_request_that_is_wrong_by_itself() {
         ),
         (
             receivers(json!([{"AccountId": RECEIVERS[0]}, {"AccountId": RECEIVERS[0]}])),
-            "Receivers[1].AccountId = \"222222222222\": Receivers[0] already names this account",
+            "Receivers[1].AccountId = \"222222222222\": Receivers[0] already names it",
         ),
         (with("ImageName", json!("web*")), "ImageName = \"web*\": an image name has"),
         (with("ImageId", json!("ami-0123456789abcdef0")), "ImageId = \"ami-0123456789abcdef0\": give exactly one of"),

@@ -45,6 +45,18 @@ fn a_failed_copy_is_cancelled_before_its_key_is_closed() {
 }
 
 #[test]
+fn what_is_to_stay_stays_only_if_all_of_it_was_given() {
+    let edges = edges("DeliverToReceivers");
+    assert_eq!(edges["GrantAccess"], ["DeliveryDone", "RevokeKey"]);
+}
+
+#[test]
+fn what_stands_is_taken_back_whole_the_keys_first() {
+    let edges = edges("TakeBack");
+    assert_eq!(edges["TakeBackKeys"], ["TakeBackSharing", "TakeBackSharing"], "also when a grant stays");
+}
+
+#[test]
 fn every_way_from_sharing_leads_through_closing_the_keys() {
     assert_eq!(ends_past("DeliverToRegions", "ShareImage", "CloseKeys"), BTreeSet::new());
     let stopped = edges("DeliverToRegions")["IsSharingKept"].clone();
@@ -67,7 +79,7 @@ fn every_way_from_the_plan_ends_in_a_report() {
 
 #[test]
 fn every_state_can_be_reached_and_says_why_it_is_there() {
-    for machine in ["", "DeliverToRegions", "DeliverToReceivers"] {
+    for machine in ["", "TakeBack", "DeliverToRegions", "DeliverToReceivers"] {
         let all: BTreeSet<_> = edges(machine).into_keys().collect();
         let reached: BTreeSet<_> =
             edges(machine).into_values().flatten().chain([start(&definition(), machine)]).collect();

@@ -45,6 +45,11 @@ fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
 fn is_possible(state: &State, chosen: &[(String, Value)]) -> bool {
     let value = |name: &str| chosen.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
     let is_complete = |name| value(name).is_none_or(|image| image["SnapshotIds"].is_array());
+    // What is taken back needs no plan of a bake, and the other way round.
+    let is_take_back = value("plan").map(|plan| plan["Status"] == bakery::plan::TAKE_BACK);
+    if is_take_back.is_some_and(|is_take_back| is_take_back != (state.machine == "TakeBack")) {
+        return false;
+    }
     let complete = is_complete("image") && is_complete("regionImage");
     match state.name.as_str() {
         "LookAtImage" => value("image").is_none_or(|image| image["ImageId"].is_string()),
@@ -154,6 +159,7 @@ fn exists(path: &[String]) -> bool {
 fn a_delivery_s_result_is_small() {
     // A thousand of them are one state's output of at most 256 KiB.
     let delivered = json!({"Index": 999, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 65_536});
+    let shared = json!({"Index": 999, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 65_536, "Shared": true});
     let failed = json!({"Index": 999, "Error": "States.ExceedToleratedFailureThreshold"});
     let written: Vec<Value> = states()
         .into_iter()
@@ -168,10 +174,17 @@ fn a_delivery_s_result_is_small() {
         })
         .filter(|output| output["Index"].is_string())
         .collect();
-    assert_eq!(written.len(), 3, "delivered now, delivered before, failed");
+    assert_eq!(written.len(), 4, "delivered now, delivered before, shared, failed");
     for output in written {
         let keys: Vec<_> = output.as_object().expect("an object").keys().cloned().collect();
-        let sample = if keys.contains(&"Error".to_owned()) { &failed } else { &delivered };
+        let has = |key: &str| keys.iter().any(|found| found == key);
+        let sample = if has("Error") {
+            &failed
+        } else if has("Shared") {
+            &shared
+        } else {
+            &delivered
+        };
         assert_eq!(keys, sample.as_object().expect("an object").keys().cloned().collect::<Vec<_>>());
         assert!(sample.to_string().len() <= 200);
     }

@@ -3,7 +3,10 @@
 use bakery::Place;
 use bakery::grants::Grant;
 use bakery::outcome::Outcome;
-use bakery::plan::{Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedRegion, Route, Run};
+use bakery::plan::{
+    Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedRegion, Route, Run, StandingImage, TAKE_BACK,
+    TakeBack,
+};
 use bakery::request::Reboot;
 use bakery::time::Timestamp;
 use serde_json::{Value, json};
@@ -41,13 +44,12 @@ fn bake() -> Bake {
 
 fn delivery() -> Delivery {
     Delivery {
-        index: 0,
-        account_id: id("222222222222"),
-        region: id("us-east-1"),
-        route: Route::Copy,
+        organization_arn: Some(id("arn:aws:organizations::222222222222:organization/o-0123456789")),
+        grantees: vec![id("arn:aws:iam::222222222222:root")],
         kms_key_id: Some(id(KEY)),
         problem: Some("its role cannot be assumed".to_owned()),
         image_id: Some(id(IMAGE)),
+        ..Delivery::new(0, id("222222222222"), id("us-east-1"), Route::Copy)
     }
 }
 
@@ -84,6 +86,7 @@ fn outcome() -> Outcome {
         failed: 0,
         report: "s3://bucket/bakes/web-1/report.json".to_owned(),
         deliveries: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
@@ -103,12 +106,27 @@ fn plan() -> Plan {
     }
 }
 
+fn standing() -> StandingImage {
+    StandingImage {
+        golden_image_id: id(IMAGE),
+        image_id: id(IMAGE),
+        region: id("us-east-1"),
+        snapshot_ids: vec![id("snap-0123456789abcdef0")],
+        kms_key_ids: vec![id(KEY)],
+    }
+}
+
+fn take_back() -> TakeBack {
+    TakeBack { status: TAKE_BACK, run: run(), images: vec![standing()], receivers: vec![id("222222222222")] }
+}
+
 /// Every value that a variable may have; null where a state assigns null.
 pub fn values(variable: &str) -> Vec<Value> {
     let failure = json!({"Error": "ImageFailed", "Cause": "why"});
     let look = wait_snapshots::Output::Available { image: image() };
     match variable {
-        "plan" => vec![json(plan())],
+        "plan" => vec![json(plan()), json(take_back())],
+        "standing" => vec![json(standing())],
         "run" => vec![json(run())],
         "bake" => vec![json(bake())],
         "delivery" => vec![json(delivery())],
@@ -118,7 +136,7 @@ pub fn values(variable: &str) -> Vec<Value> {
         "copy" | "hop" => vec![json(copy::Output::Requested { image_id: id(IMAGE) }), json(look), Value::Null],
         "grants" => vec![json([Grant { kms_key_id: id(KEY), grant_id: "0123".to_owned() }]), Value::Null],
         "reboot" => reboots().into_iter().chain([Value::Null]).collect(),
-        "failure" | "regionFailure" | "deliveryFailure" => vec![failure, Value::Null],
+        "failure" | "regionFailure" | "deliveryFailure" | "notTakenBack" => vec![failure, Value::Null],
         "results" => vec![
             json!([{"Index": 0, "ImageId": IMAGE, "SizeGiB": 8}, {"Index": 1, "Error": "TimedOut"}, null]),
             json!([]),
@@ -141,6 +159,7 @@ pub fn answers() -> Vec<Value> {
     let failed = json!({"Error": "PartialDelivery", "Cause": "{}"});
     let mut all = vec![
         json(plan()),
+        json(take_back()),
         json(region()),
         json(grant_key::Output { grants: Vec::new() }),
         json(share::Output { accounts: 1 }),
@@ -156,6 +175,7 @@ pub fn answers() -> Vec<Value> {
         }),
         json!({"Run": run(), "Bake": bake(), "Image": image(), "Delivery": delivery()}),
         failed,
+        json!({"ImageId": IMAGE, "Region": "us-east-1", "Failure": {"Error": "RevokeFailed", "Cause": "why"}}),
     ];
     all.extend(reboots());
     all

@@ -5,8 +5,10 @@ use crate::samples::here;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::delete_object::{DeleteObjectError, DeleteObjectOutput};
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectInput, PutObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::Object;
 use aws_smithy_mocks::mock;
 use bakery::store::Store;
 use serde::Serialize;
@@ -73,7 +75,7 @@ impl Bucket {
     }
 
     fn client(&self) -> Client {
-        let (get, put, remove) = (self.clone(), self.clone(), self.clone());
+        let (get, put, remove, list) = (self.clone(), self.clone(), self.clone(), self.clone());
         let get = answers(mock!(Client::get_object), move |asked| {
             let key = asked.key().expect("a key");
             get.check("get", key).map_err(|code| GetObjectError::generic(refused(code)))?;
@@ -92,7 +94,14 @@ impl Bucket {
             contents.changes.push(format!("remove {key}"));
             Ok(DeleteObjectOutput::builder().build())
         });
-        mocks::s3(MatchAny, &[&get, &put, &remove])
+        let list = answers(mock!(Client::list_objects_v2), move |asked| {
+            let prefix = asked.prefix().unwrap_or_default();
+            let contents = list.contents();
+            let object = |key: &String| Object::builder().key(key).build();
+            let found = contents.objects.keys().filter(|key| key.starts_with(prefix)).map(object).collect();
+            Ok(ListObjectsV2Output::builder().set_contents(Some(found)).build())
+        });
+        mocks::s3(MatchAny, &[&get, &put, &remove, &list])
     }
 
     fn put(&self, asked: &PutObjectInput) -> Result<PutObjectOutput, PutObjectError> {

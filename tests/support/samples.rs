@@ -67,15 +67,8 @@ pub fn delivery() -> Delivery {
 }
 
 pub fn delivery_to(index: usize, account: &str) -> Delivery {
-    Delivery {
-        index,
-        account_id: id(account),
-        region: id(REGION),
-        route: Route::Copy,
-        kms_key_id: Some(id(RECEIVER_KEY)),
-        problem: None,
-        image_id: None,
-    }
+    let to = Delivery::new(index, id(account), id(REGION), Route::Copy);
+    Delivery { kms_key_id: Some(id(RECEIVER_KEY)), ..to }
 }
 
 /// The Region of a run.

@@ -1,7 +1,8 @@
-//! Opens the owner's keys to one receiver's role: one grant for each distinct key of the image.
+//! Opens the owner's keys to one receiver: one grant for each distinct key of the image, to its role while it copies, or
+//! to stay, to whoever launches from the image where that is only shared.
 
 use bakery::grants::{Grant, Grants};
-use bakery::ids::KeyArn;
+use bakery::ids::{ImageId, KeyArn};
 use bakery::plan::{Delivery, Run};
 use bakery::{Aws, StepError};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ impl Clients {
 pub struct Input {
     pub run: Run,
     pub delivery: Delivery,
+    pub image_id: ImageId,
     /// The distinct keys of the image; none if it is not encrypted, and then nothing is granted.
     pub kms_key_ids: Vec<KeyArn>,
 }
@@ -33,11 +35,11 @@ pub struct Output {
 }
 
 /// # Errors
-/// AWS's; `NotVisibleYet` while the receiver's role is not yet a valid principal.
+/// AWS's; `NotVisibleYet` while a grantee is not yet a valid principal.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
     let mut grants = Vec::new();
-    for key in clients.grants.needed(&input.delivery, &input.kms_key_ids) {
-        grants.push(clients.grants.create(&input.run.name, &input.delivery, key).await?);
+    for wanted in clients.grants.wanted(&input.run.name, &input.image_id, &input.delivery, &input.kms_key_ids) {
+        grants.push(clients.grants.create(&wanted).await?);
     }
     Ok(Output { grants })
 }

@@ -1,13 +1,15 @@
 //! `grant-key` against a mocked KMS.
 
 use ami_bakery_tests::mocks::{self, MatchAny, Sequential, answers, refused};
-use ami_bakery_tests::samples::{KEYS, REVOKE_ROLE, STACK, delivery, here, id, receiver_role, run};
+use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here, id, receiver_role, run};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantInput, CreateGrantOutput};
 use aws_smithy_mocks::{Rule, mock};
 use bakery::grants::{Grant, Grants};
+use bakery::plan::{Delivery, Route};
 use bakery::{ErrorKind, StepError};
 use grant_key::{Clients, Input, Output, handle};
+use std::sync::{Arc, Mutex};
 
 fn clients(kms: Client) -> Clients {
     let (kms, retiring) = (bakery::Clients::fixed(kms), REVOKE_ROLE.to_owned());
@@ -15,7 +17,12 @@ fn clients(kms: Client) -> Clients {
 }
 
 fn input(keys: &[&str]) -> Input {
-    Input { run: run("web-1"), delivery: delivery(), kms_key_ids: keys.iter().copied().map(id).collect() }
+    Input {
+        run: run("web-1"),
+        delivery: delivery(),
+        image_id: id(IMAGE),
+        kms_key_ids: keys.iter().copied().map(id).collect(),
+    }
 }
 
 /// What KMS promises: everything the same, the same grant; anything else, another.
@@ -137,4 +144,27 @@ async fn an_answer_without_an_id_is_unexpected() {
     let create = mock!(Client::create_grant).then_output(|| CreateGrantOutput::builder().build());
     let error = handle(&clients(mocks::kms(Sequential, &[&create])), input(&KEYS[..1])).await.expect_err("no id");
     assert_eq!(error.kind, ErrorKind::Unexpected);
+}
+
+#[tokio::test]
+async fn what_is_only_shared_is_opened_to_each_grantee_under_a_name_of_no_run() {
+    let launcher =
+        "arn:aws:iam::222222222222:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    let grantees = vec![id("arn:aws:iam::222222222222:root"), id(launcher)];
+    let shared = Delivery { route: Route::ShareOnly, grantees, ..delivery() };
+    let seen: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+    let asked_for = Arc::clone(&seen);
+    let create = answers(mock!(Client::create_grant), move |asked| {
+        let text = |field: Option<&str>| field.expect("it is named").to_owned();
+        asked_for.lock().expect("no test panicked").push((text(asked.grantee_principal()), text(asked.name())));
+        Ok(CreateGrantOutput::builder().grant_id(grant_id(asked)).build())
+    });
+    let kms = mocks::kms(MatchAny, &[&create]);
+    let input = Input { delivery: shared, ..input(&KEYS[..1]) };
+    assert_eq!(handle(&clients(kms), input).await.expect("both are granted").grants.len(), 2);
+    let seen = seen.lock().expect("no test panicked");
+    let [(first, one), (second, two)] = seen.as_slice() else { panic!("two grants: {seen:?}") };
+    assert_eq!((first.as_str(), second.as_str()), ("arn:aws:iam::222222222222:root", launcher));
+    let prefix = format!("ami-bakery-standing/{STACK}/{IMAGE}/222222222222/");
+    assert!(one.starts_with(&prefix) && two.starts_with(&prefix) && one != two, "{one} {two}");
 }

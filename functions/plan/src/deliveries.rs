@@ -4,11 +4,12 @@ use crate::Clients;
 use crate::regions::{Usable, enabled_there};
 use aws_sdk_kms::types::{KeyManagerType, KeySpec, KeyState};
 use bakery::form::Problems;
-use bakery::ids::{BakeId, KeyArn, Region};
+use bakery::ids::{BakeId, KeyArn, PrincipalArn, Region};
 use bakery::images::{self, known};
 use bakery::names::{self, DELIVERY_TAG, STACK_TAG};
 use bakery::plan::{Delivery, PlannedRegion, Route};
 use bakery::readiness::shortcoming;
+use bakery::receivers::{Receiver, WantedRoute};
 use bakery::request::Request;
 use bakery::settings::AllowedReceivers;
 use bakery::store::deliveries_key;
@@ -29,39 +30,72 @@ pub struct Planned {
 const CHECKED_AT_ONCE: usize = 16;
 
 /// One delivery for each receiver and Region.
-pub fn planned(request: &Request, here: &Place, allowed: &AllowedReceivers, problems: &mut Problems) -> Vec<Planned> {
+pub fn planned(
+    request: &Request,
+    here: &Place,
+    allowed: &AllowedReceivers,
+    allows_share_only: bool,
+    problems: &mut Problems,
+) -> Vec<Planned> {
     let mut seen = BTreeMap::new();
     let mut planned: Vec<Planned> = Vec::new();
     for receiver in &request.receivers {
-        let account = &receiver.account_id;
-        if *account != here.account_id && !allowed.includes(account) {
-            let rule = "this account is not among the stack's receivers: see the parameter ReceiverAccounts";
-            problems.add(format!("{}.AccountId", receiver.field), Some(json!(account)), rule);
+        let to = to(receiver, here);
+        let (field, holder) = (format!("{}.{}", receiver.field, holder_field(&to)), to.holder());
+        if holder == here.account_id.clone().into() {
+            if to.route == Route::ShareOnly {
+                let rule = "the owner has the image already; ShareOnly is for others";
+                problems.add(&field, Some(json!(holder)), rule);
+            }
+        } else if !allowed.may_hold(&holder) {
+            let rule = "not among the stack's receivers: see the parameter ReceiverAccounts";
+            problems.add(&field, Some(json!(holder)), rule);
+        } else if to.route == Route::ShareOnly && !allows_share_only {
+            let rule = "the stack does not share to stay: see the parameter AllowShareOnly";
+            problems.add(format!("{}.Route", receiver.field), Some(json!("ShareOnly")), rule);
         }
         let regions = receiver.regions.clone().unwrap_or_else(|| vec![here.region.clone()]);
         for region in regions {
-            if let Some(first) = seen.insert((account.clone(), region.clone()), receiver.field.clone()) {
-                let rule = format!("{first} already names this account in {region}; name each account and Region once");
-                problems.add(format!("{}.AccountId", receiver.field), Some(json!(account)), rule);
+            if let Some(first) = seen.insert((holder.clone(), region.clone()), receiver.field.clone()) {
+                let rule = format!("{first} already names it in {region}; name each receiver and Region once");
+                problems.add(&field, Some(json!(holder)), rule);
                 continue;
             }
             let index = planned.iter().filter(|other| other.delivery.region == region).count();
             planned.push(Planned {
-                delivery: Delivery {
-                    index,
-                    account_id: account.clone(),
-                    region,
-                    route: Route::Copy,
-                    kms_key_id: None,
-                    problem: None,
-                    image_id: None,
-                },
+                delivery: Delivery { index, region, ..to.clone() },
                 field: receiver.field.clone(),
                 key: receiver.kms_key_id.clone(),
             });
         }
     }
     planned
+}
+
+/// The delivery to a receiver, as far as it is the same in each Region.
+fn to(receiver: &Receiver, here: &Place) -> Delivery {
+    let route = match receiver.route {
+        WantedRoute::Auto | WantedRoute::Copy => Route::Copy,
+        WantedRoute::ShareOnly => Route::ShareOnly,
+    };
+    let account = &receiver.account_id;
+    let to = Delivery::new(0, account.clone(), here.region.clone(), route);
+    let grantees = match (route, &receiver.organization_arn) {
+        (Route::ShareOnly, None) if receiver.grantees.is_empty() => {
+            vec![PrincipalArn::of_account(here.region.partition(), account)]
+        }
+        _ => receiver.grantees.clone(),
+    };
+    Delivery { organization_arn: receiver.organization_arn.clone(), grantees, ..to }
+}
+
+/// The field of the request that names the receiver.
+fn holder_field(delivery: &Delivery) -> &'static str {
+    match &delivery.organization_arn {
+        None => "AccountId",
+        Some(arn) if arn.ids().1.is_some() => "OrganizationalUnitArn",
+        Some(_) => "OrganizationArn",
+    }
 }
 
 /// Looks at every delivery from its receiver's side: its role, its key and, when the bake has been run before, its
@@ -79,7 +113,8 @@ pub async fn check(
     // Whoever is not among the stack's receivers, or in no usable Region, is a problem already, and not called on.
     let planned = planned.iter_mut().filter(|Planned { delivery, .. }| {
         let is_known = delivery.account_id == clients.here.account_id || clients.allowed.includes(&delivery.account_id);
-        is_known && regions.contains_key(&delivery.region)
+        // Nobody's role is entered where the image is only shared.
+        is_known && regions.contains_key(&delivery.region) && delivery.route != Route::ShareOnly
     });
     let checks = planned.map(|planned| async move {
         match look(clients, planned, regions, redo, now).await {
@@ -234,7 +269,7 @@ mod tests {
     fn a_receiver_without_regions_is_delivered_in_the_image_s_own() {
         let mut problems = Problems::default();
         let request = request(json!([{"AccountId": "222222222222"}, {"AccountId": "333333333333"}]));
-        let planned = planned(&request, &here(), &AllowedReceivers::new("*"), &mut problems);
+        let planned = planned(&request, &here(), &AllowedReceivers::new("*"), true, &mut problems);
         let deliveries: Vec<_> = planned.into_iter().map(|planned| planned.delivery).collect();
         assert!(problems.refuse().is_ok());
         assert_eq!(deliveries.iter().map(|delivery| delivery.index).collect::<Vec<_>>(), [0, 1]);
@@ -251,7 +286,7 @@ mod tests {
             {"AccountId": "444444444444"}, {"AccountId": "333333333333", "Regions": ["eu-west-1"]},
         ]));
         let allowed = AllowedReceivers::new("222222222222,333333333333");
-        planned(&request, &here(), &allowed, &mut problems);
+        planned(&request, &here(), &allowed, true, &mut problems);
         let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
         let expected = ["Receivers[1].AccountId", "Receivers[3].AccountId"];
         assert_eq!(fields, expected);

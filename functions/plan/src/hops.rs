@@ -7,7 +7,8 @@ use bakery::StepError;
 use bakery::form::Problems;
 use bakery::ids::Region;
 use bakery::plan::{Delivery, Route};
-use bakery::request::{DEFAULT_KEY, Request};
+use bakery::receivers::DEFAULT_KEY;
+use bakery::request::Request;
 use bakery::time::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,15 +33,7 @@ pub async fn planned(
     for region in regions.into_iter().filter(|region| is_managed || **region != here.region) {
         let key = request.keys.get(region).map_or(DEFAULT_KEY, String::as_str);
         let field = format!("Keys.{region}");
-        let mut hop = Delivery {
-            index: 0,
-            account_id: here.account_id.clone(),
-            region: region.clone(),
-            route: Route::Hop,
-            kms_key_id: None,
-            problem: None,
-            image_id: None,
-        };
+        let mut hop = Delivery::new(0, here.account_id.clone(), region.clone(), Route::Hop);
         let wrong = match usable_key(clients, &hop, key, &field, now).await {
             Ok(arn) => {
                 let wrong = keys::may_be_granted(&clients.grants, &arn).await?;

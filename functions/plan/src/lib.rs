@@ -9,20 +9,24 @@ mod profile;
 mod receivers_from;
 mod regions;
 mod source;
+mod taking_back;
+mod warnings;
 
 use bakery::form::Problems;
 use bakery::grants::Grants;
 use bakery::ids::{AccountId, BakeId};
 use bakery::names::image_name;
 use bakery::outcome::Outcome;
-use bakery::plan::{Bake, Plan, PlanStatus, Run};
-use bakery::request::{Reboot, Request};
+use bakery::plan::{Bake, Plan, PlanStatus, Run, TakeBack};
+use bakery::request::Request;
+use bakery::revoke::REVOKE;
 use bakery::settings::{AllowedReceivers, setting};
 use bakery::store::{Store, report_key, sharing_key};
 use bakery::time::Timestamp;
 use bakery::{Aws, Place, StepError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub struct Clients {
@@ -35,6 +39,7 @@ pub struct Clients {
     pub here: Place,
     pub stack: String,
     pub allowed: AllowedReceivers,
+    pub allows_share_only: bool,
 }
 
 impl Clients {
@@ -49,6 +54,7 @@ impl Clients {
             here: aws.here().clone(),
             stack: setting("STACK")?,
             allowed: AllowedReceivers::from_env()?,
+            allows_share_only: setting("ALLOW_SHARE_ONLY")? == "true",
         })
     }
 }
@@ -70,12 +76,26 @@ pub struct Execution {
     pub started_at: Timestamp,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Output {
+    Bake(Box<Plan>),
+    TakeBack(TakeBack),
+}
+
 /// A dry run shows this many deliveries: a state holds 256 KiB, and a problem can be long.
 const MOST_SHOWN: usize = 50;
 
 /// # Errors
 /// `InvalidRequest` that lists every problem of the request; else AWS's.
-pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> {
+pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
+    if input.request.get(REVOKE).is_some_and(|value| !value.is_null()) {
+        return taking_back::plan(clients, input).await.map(Output::TakeBack);
+    }
+    bake(clients, input).await.map(|plan| Output::Bake(Box::new(plan)))
+}
+
+async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     let mut problems = Problems::default();
     let now = input.run.started_at;
     let run = run(input.run, &mut problems);
@@ -98,7 +118,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
     if let Some(run) = &run {
         claims::check(clients, run, &names, &mut problems).await?;
     }
-    let mut deliveries = deliveries::planned(&request, &clients.here, &clients.allowed, &mut problems);
+    let mut deliveries =
+        deliveries::planned(&request, &clients.here, &clients.allowed, clients.allows_share_only, &mut problems);
     let redo = source.as_ref().and_then(|source| source.image.as_ref()).and(bake_id.as_ref());
     let regions = regions::usable(clients, &deliveries, &mut problems).await?;
     deliveries::check(clients, &mut deliveries, &regions, redo, now).await?;
@@ -113,6 +134,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
         unreachable!("what is missing here is a problem, and the request was refused");
     };
 
+    let keys: BTreeSet<_> =
+        source.keys.iter().cloned().chain(hops.values().filter_map(|hop| hop.kms_key_id.clone())).collect();
     let bake = Bake {
         image_name: image_name(&source.image_name, &bake_id),
         bake_id,
@@ -133,7 +156,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
         claims: names,
         keep_sharing: request.keep_sharing,
         keep_hops: request.keep_hops,
-        warnings: warnings(request.reboot),
+        warnings: warnings::of(request.reboot, &deliveries, &keys),
         deliveries: Vec::new(),
         outcome: None,
     };
@@ -146,21 +169,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Plan, StepError> 
         plan.outcome = Some(outcome);
         return Ok(plan);
     }
-    let keys = source.keys.into_iter().chain(hops.into_values().filter_map(|hop| hop.kms_key_id)).collect();
     claims::open(clients, &plan, &deliveries, keys).await?;
     Ok(plan)
-}
-
-/// What a person should know and may well want.
-fn warnings(reboot: Reboot) -> Vec<String> {
-    match reboot {
-        Reboot::Create | Reboot::First => Vec::new(),
-        Reboot::None => vec![
-            "Reboot is None: the instance stays up, and its snapshots are crash-consistent only; what was not yet \
-             written to its volumes is missing from the image"
-                .to_owned(),
-        ],
-    }
 }
 
 fn run(execution: Execution, problems: &mut Problems) -> Option<Run> {

@@ -3,7 +3,7 @@
 use crate::Clients;
 use bakery::StepError;
 use bakery::form::Problems;
-use bakery::request::RECEIVERS_FROM;
+use bakery::receivers::RECEIVERS_FROM;
 use serde_json::Value;
 
 /// Where the lists are.

@@ -133,6 +133,7 @@ async fn bake(
         reason: stopped_by.as_ref().map(Failure::reason),
         delivered,
         failed,
+        warnings: plan.warnings.clone(),
         report: clients.store.name(&report_key(&plan.bake.bake_id)),
         deliveries,
     };

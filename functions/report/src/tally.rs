@@ -80,6 +80,7 @@ fn outcome(
 ) -> DeliveryOutcome {
     let failed = |error: String, reason: String| DeliveryOutcome {
         account_id: delivery.account_id.clone(),
+        organization_arn: delivery.organization_arn.clone(),
         region: delivery.region.clone(),
         route: delivery.route,
         status: DeliveryStatus::Failed,
@@ -130,15 +131,9 @@ mod tests {
     use serde_json::json;
 
     fn delivery(problem: Option<&str>) -> Delivery {
-        Delivery {
-            index: 0,
-            account_id: "222222222222".try_into().expect("an account"),
-            region: "us-east-1".try_into().expect("a Region"),
-            route: Route::Copy,
-            kms_key_id: None,
-            problem: problem.map(str::to_owned),
-            image_id: None,
-        }
+        let account = "222222222222".try_into().expect("an account");
+        let to = Delivery::new(0, account, "us-east-1".try_into().expect("a Region"), Route::Copy);
+        Delivery { problem: problem.map(str::to_owned), ..to }
     }
 
     fn ended(value: Value) -> Option<Ended> {

@@ -1,9 +1,9 @@
-//! Takes grants back and proves it: those of one delivery, or all that a run still has in a Region.
+//! Takes grants back and proves it: those of one delivery, all that a run still has in a Region, or those that stand.
 
 use aws_sdk_kms::types::GrantListEntry;
-use bakery::grants::{Grant, Grants};
-use bakery::ids::KeyArn;
-use bakery::plan::{Delivery, PlannedRegion, Run};
+use bakery::grants::{Grant, Grants, Wanted};
+use bakery::ids::{Holder, ImageId, KeyArn};
+use bakery::plan::{Delivery, PlannedRegion, Run, StandingImage};
 use bakery::{Aws, Context, ErrorKind, StepError, names};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -22,9 +22,11 @@ impl Clients {
 #[serde(tag = "Mode", rename_all_fields = "PascalCase", deny_unknown_fields)]
 pub enum Input {
     /// The grants of one delivery. Without their ids, they are found out.
-    Delivery { run: Run, delivery: Delivery, kms_key_ids: Vec<KeyArn>, grants: Option<Vec<Grant>> },
+    Delivery { run: Run, delivery: Delivery, image_id: ImageId, kms_key_ids: Vec<KeyArn>, grants: Option<Vec<Grant>> },
     /// Whatever the run still has granted for the Region.
     Close { run: Run, region: PlannedRegion, kms_key_ids: Vec<KeyArn> },
+    /// What these receivers have been given to stay, to launch from the image.
+    Standing { image: StandingImage, receivers: Vec<Holder> },
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -40,10 +42,10 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     let grants = &clients.grants;
     let found = match input {
         Input::Delivery { grants: Some(known), .. } => known,
-        Input::Delivery { run, delivery, kms_key_ids, grants: None } => {
+        Input::Delivery { run, delivery, image_id, kms_key_ids, grants: None } => {
             let mut found = Vec::new();
-            for key in grants.needed(&delivery, &kms_key_ids) {
-                found.extend(lost(grants, &run, &delivery, key).await?);
+            for wanted in grants.wanted(&run.name, &image_id, &delivery, &kms_key_ids) {
+                found.extend(lost(grants, &wanted).await?);
             }
             found
         }
@@ -55,6 +57,17 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             let mut found = Vec::new();
             for key in &kms_key_ids {
                 found.extend(listed(grants, key, ours).await?);
+            }
+            found
+        }
+        Input::Standing { image, receivers } => {
+            let accounts = receivers.iter().filter_map(Holder::account);
+            let prefixes: Vec<_> =
+                accounts.map(|account| names::standing_grants(&grants.stack, &image.image_id, &account)).collect();
+            let theirs = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+            let mut found = Vec::new();
+            for key in &image.kms_key_ids {
+                found.extend(listed(grants, key, theirs).await?);
             }
             found
         }
@@ -94,18 +107,15 @@ fn all_gone(stays: &[String]) -> Result<(), StepError> {
     Err(StepError::new(ErrorKind::RevokeFailed, message))
 }
 
-/// The delivery's grant on this key, if its id was lost with the answer. `ListGrants` may not show it yet, so the
+/// The grant, if its id was lost with the answer. `ListGrants` may not show it yet, so the
 /// named `CreateGrant` is repeated: it gives the grant that is there, or one that is revoked right away.
-async fn lost(grants: &Grants, run: &Run, delivery: &Delivery, key: &KeyArn) -> Result<Vec<Grant>, StepError> {
-    match grants.create(&run.name, delivery, key).await {
+async fn lost(grants: &Grants, wanted: &Wanted) -> Result<Vec<Grant>, StepError> {
+    match grants.create(wanted).await {
         Ok(grant) => Ok(vec![grant]),
         // Come back: it may be there.
         Err(error) if error.kind.is_aws_s_own() => Err(error),
         // The first call was most likely refused for the same reason; what can be seen decides.
-        Err(_) => {
-            let name = names::grant(&grants.stack, &run.name, &delivery.account_id, &delivery.region);
-            listed(grants, key, |found| found == name).await
-        }
+        Err(_) => listed(grants, &wanted.kms_key_id, |found| found == wanted.name).await,
     }
 }
 

@@ -5,9 +5,8 @@ use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName, LaunchPermission,
     LaunchPermissionModifications, SnapshotAttributeName,
 };
-use bakery::ids::{AccountId, SnapshotId};
-use bakery::ledger::Sharing;
-use bakery::plan::Image;
+use bakery::ids::{Holder, ImageId, SnapshotId};
+use bakery::ledger::{Sharing, Standing};
 use bakery::{Context, ErrorKind, Place, StepError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,14 +16,15 @@ const MOST_CHANGES: usize = 500;
 
 pub struct Permissions<'a> {
     pub ec2: &'a Client,
-    pub image: &'a Image,
+    pub image_id: &'a ImageId,
+    pub snapshot_ids: &'a [SnapshotId],
     pub at: &'a Place,
 }
 
 /// Who can use the image and its snapshots.
 pub struct State {
-    pub image: BTreeSet<AccountId>,
-    pub snapshots: BTreeMap<SnapshotId, BTreeSet<AccountId>>,
+    pub image: BTreeSet<Holder>,
+    pub snapshots: BTreeMap<SnapshotId, BTreeSet<Holder>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -36,7 +36,7 @@ enum Change {
 impl Permissions<'_> {
     pub async fn read(&self) -> Result<State, StepError> {
         let mut snapshots = BTreeMap::new();
-        for snapshot in &self.image.snapshot_ids {
+        for snapshot in self.snapshot_ids {
             snapshots.insert(snapshot.clone(), self.read_snapshot(snapshot).await?);
         }
         Ok(State { image: self.read_image().await?, snapshots })
@@ -46,7 +46,7 @@ impl Permissions<'_> {
     /// snapshots, and they are as shared as before.
     async fn read_what_is_left(&self) -> Result<State, StepError> {
         let mut snapshots = BTreeMap::new();
-        for snapshot in &self.image.snapshot_ids {
+        for snapshot in self.snapshot_ids {
             if let Some(accounts) = unless_gone(self.read_snapshot(snapshot).await)? {
                 snapshots.insert(snapshot.clone(), accounts);
             }
@@ -55,9 +55,9 @@ impl Permissions<'_> {
     }
 
     /// Snapshots before the image, so that no one sees an image that cannot be copied.
-    pub async fn add(&self, accounts: &BTreeSet<AccountId>) -> Result<(), StepError> {
+    pub async fn add(&self, accounts: &BTreeSet<Holder>) -> Result<(), StepError> {
         let have = self.read().await?;
-        let missing = |have: &BTreeSet<AccountId>| accounts.difference(have).cloned().collect::<Vec<_>>();
+        let missing = |have: &BTreeSet<Holder>| accounts.difference(have).cloned().collect::<Vec<_>>();
         for (snapshot, have) in &have.snapshots {
             self.modify_snapshot(snapshot, Change::Add, &missing(have)).await?;
         }
@@ -67,34 +67,40 @@ impl Permissions<'_> {
         self.seen(all.flat_map(missing).collect(), "is shared with accounts that cannot be seen there yet")
     }
 
-    /// Removes what was added, the image first; what was there before stays.
-    pub async fn take_back(&self, record: &Sharing) -> Result<(), StepError> {
-        let added = |before: Option<&BTreeSet<AccountId>>| match before {
-            Some(before) => record.accounts.difference(before).cloned().collect::<BTreeSet<_>>(),
-            None => record.accounts.clone(),
-        };
-        let left = |have: &BTreeSet<AccountId>, before: Option<&BTreeSet<AccountId>>| {
-            have.intersection(&added(before)).cloned().collect::<Vec<_>>()
-        };
+    /// Launch permission alone: that is all that launching needs.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/sharingamis-explicit.html>
+    pub async fn add_launch(&self, holders: &BTreeSet<Holder>) -> Result<(), StepError> {
+        let missing = |have: BTreeSet<Holder>| holders.difference(&have).cloned().collect::<Vec<_>>();
+        self.modify_image(Change::Add, &missing(self.read_image().await?)).await?;
+        let missing = missing(self.read_image().await?).into_iter().collect();
+        self.seen(missing, "is shared with receivers that cannot be seen there yet")
+    }
+
+    /// Removes this, the image's first, as far as it is there.
+    pub async fn remove(&self, given: &State) -> Result<(), StepError> {
+        let none = BTreeSet::new();
+        let left =
+            |have: &BTreeSet<Holder>, given: &BTreeSet<Holder>| have.intersection(given).cloned().collect::<Vec<_>>();
+        let of = |snapshot: &SnapshotId| given.snapshots.get(snapshot).unwrap_or(&none);
         let have = self.read_what_is_left().await?;
-        self.modify_image(Change::Remove, &left(&have.image, Some(&record.image))).await?;
+        self.modify_image(Change::Remove, &left(&have.image, &given.image)).await?;
         for (snapshot, have) in &have.snapshots {
-            self.modify_snapshot(snapshot, Change::Remove, &left(have, record.snapshots.get(snapshot))).await?;
+            self.modify_snapshot(snapshot, Change::Remove, &left(have, of(snapshot))).await?;
         }
         let now = self.read_what_is_left().await?;
-        let snapshots = now.snapshots.iter().flat_map(|(id, have)| left(have, record.snapshots.get(id)));
-        let remaining = left(&now.image, Some(&record.image)).into_iter().chain(snapshots).collect();
+        let snapshots = now.snapshots.iter().flat_map(|(id, have)| left(have, of(id)));
+        let remaining = left(&now.image, &given.image).into_iter().chain(snapshots).collect();
         self.seen(remaining, "is no longer shared with accounts that can still be seen there")
     }
 
-    fn seen(&self, accounts: BTreeSet<AccountId>, how: &str) -> Result<(), StepError> {
+    fn seen(&self, accounts: BTreeSet<Holder>, how: &str) -> Result<(), StepError> {
         if accounts.is_empty() {
             return Ok(());
         }
-        let some: Vec<_> = accounts.iter().take(5).map(AccountId::as_str).collect();
+        let some: Vec<_> = accounts.iter().take(5).map(Holder::as_str).collect();
         let message = format!(
             "Image {} in {} {how}: {} in all, such as {}.",
-            self.image.image_id,
+            self.image_id,
             self.at,
             accounts.len(),
             some.join(", ")
@@ -102,25 +108,25 @@ impl Permissions<'_> {
         Err(StepError::new(ErrorKind::NotVisibleYet, message))
     }
 
-    async fn read_image(&self) -> Result<BTreeSet<AccountId>, StepError> {
-        let id = &self.image.image_id;
+    pub async fn read_image(&self) -> Result<BTreeSet<Holder>, StepError> {
+        let id = self.image_id;
         let ask =
             self.ec2.describe_image_attribute().image_id(id.as_str()).attribute(ImageAttributeName::LaunchPermission);
         let found = ask.send().await.doing("ec2:DescribeImageAttribute", id, self.at)?;
-        Ok(found.launch_permissions().iter().filter_map(|permission| account(permission.user_id())).collect())
+        Ok(found.launch_permissions().iter().filter_map(holder).collect())
     }
 
-    async fn read_snapshot(&self, id: &SnapshotId) -> Result<BTreeSet<AccountId>, StepError> {
+    async fn read_snapshot(&self, id: &SnapshotId) -> Result<BTreeSet<Holder>, StepError> {
         let attribute = SnapshotAttributeName::CreateVolumePermission;
         let ask = self.ec2.describe_snapshot_attribute().snapshot_id(id.as_str()).attribute(attribute);
         let found = ask.send().await.doing("ec2:DescribeSnapshotAttribute", id, self.at)?;
-        Ok(found.create_volume_permissions().iter().filter_map(|permission| account(permission.user_id())).collect())
+        Ok(found.create_volume_permissions().iter().filter_map(|permission| known(permission.user_id())).collect())
     }
 
-    async fn modify_image(&self, change: Change, accounts: &[AccountId]) -> Result<(), StepError> {
-        let id = &self.image.image_id;
+    async fn modify_image(&self, change: Change, accounts: &[Holder]) -> Result<(), StepError> {
+        let id = self.image_id;
         for some in accounts.chunks(MOST_CHANGES) {
-            let list = some.iter().map(|a| LaunchPermission::builder().user_id(a.as_str()).build()).collect();
+            let list = some.iter().map(permission).collect();
             let changes = LaunchPermissionModifications::builder();
             let changes = match change {
                 Change::Add => changes.set_add(Some(list)),
@@ -132,7 +138,7 @@ impl Permissions<'_> {
         Ok(())
     }
 
-    async fn modify_snapshot(&self, id: &SnapshotId, change: Change, accounts: &[AccountId]) -> Result<(), StepError> {
+    async fn modify_snapshot(&self, id: &SnapshotId, change: Change, accounts: &[Holder]) -> Result<(), StepError> {
         for some in accounts.chunks(MOST_CHANGES) {
             let list = some.iter().map(|a| CreateVolumePermission::builder().user_id(a.as_str()).build()).collect();
             let changes = CreateVolumePermissionModifications::builder();
@@ -156,7 +162,46 @@ fn unless_gone<T>(answer: Result<T, StepError>) -> Result<Option<T>, StepError> 
     }
 }
 
-/// Organizations and the group `all` are not ours to add or remove.
-fn account(user_id: Option<&str>) -> Option<AccountId> {
-    AccountId::try_from(user_id?).ok()
+/// The group `all` is not ours to add or remove.
+fn holder(permission: &LaunchPermission) -> Option<Holder> {
+    let organization = permission.organization_arn().or(permission.organizational_unit_arn());
+    known(permission.user_id().or(organization))
+}
+
+fn known(text: Option<&str>) -> Option<Holder> {
+    Holder::try_from(text?).ok()
+}
+
+fn permission(holder: &Holder) -> LaunchPermission {
+    let permission = LaunchPermission::builder();
+    let permission = match holder.organization() {
+        None => permission.user_id(holder.as_str()),
+        Some(arn) if arn.ids().1.is_some() => permission.organizational_unit_arn(arn.as_str()),
+        Some(arn) => permission.organization_arn(arn.as_str()),
+    };
+    permission.build()
+}
+
+impl State {
+    /// What a run has added: not what was there before, nor what stands.
+    pub fn added(record: &Sharing, standing: Option<&Standing>) -> Self {
+        let none = BTreeSet::new();
+        let less = |before: Option<&BTreeSet<Holder>>, stands: Option<&BTreeSet<Holder>>| {
+            let (before, stands) = (before.unwrap_or(&none), stands.unwrap_or(&none));
+            record
+                .accounts
+                .iter()
+                .filter(|holder| !before.contains(holder) && !stands.contains(holder))
+                .cloned()
+                .collect()
+        };
+        let snapshots = record.snapshots.iter().map(|(snapshot, before)| {
+            let stands = standing.and_then(|standing| standing.snapshots.get(snapshot));
+            (snapshot.clone(), less(Some(before), stands))
+        });
+        Self {
+            image: less(Some(&record.image), standing.map(|standing| &standing.launch)),
+            snapshots: snapshots.collect(),
+        }
+    }
 }

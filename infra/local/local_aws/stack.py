@@ -29,7 +29,7 @@ CODE_BUCKET = "local-aws-code"
 def deploy(infra, host, receivers):
     """Deploys the owner's stack, and the receiver's in each receiver."""
     template = _yaml(infra / "template.yaml")
-    parameters = _parameters(template, {"Architecture": "x86_64", "ReceiverAccounts": "*"})
+    parameters = _parameters(template, {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true"})
     create(accounts.OWNER, OWNER_STACK, _translated(template, infra, host, parameters), parameters)
     if receivers:
         template = _yaml(infra / "receiver.yaml")

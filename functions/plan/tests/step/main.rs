@@ -11,6 +11,7 @@ mod receivers_from;
 mod refusals;
 mod repeated;
 mod request;
+mod shared;
 
 use ami_bakery_tests::bucket::BUCKET;
 use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};

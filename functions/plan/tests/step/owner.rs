@@ -29,7 +29,7 @@ use bakery::names::DELIVERY_TAG;
 use bakery::plan::Plan;
 use bakery::settings::AllowedReceivers;
 use bakery::{Aws, StepError};
-use plan::{Clients, Execution, Input, handle};
+use plan::{Clients, Execution, Input, Output, handle};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ pub struct World {
     pub profile: Option<&'static str>,
     pub profile_type: ParameterType,
     pub allowed: &'static str,
+    pub allows_share_only: bool,
     /// Where receivers' roles let nobody in.
     pub locked_out: bool,
     /// Operations that are refused, and the code.
@@ -86,6 +87,7 @@ impl Default for World {
             profile: None,
             profile_type: ParameterType::String,
             allowed: "*",
+            allows_share_only: true,
             locked_out: false,
             refusals: Vec::new(),
         }
@@ -126,6 +128,13 @@ pub fn key(arn: &str) -> KeyMetadata {
 
 impl World {
     pub async fn plan(&self, request: Value) -> Result<Plan, StepError> {
+        match self.answer(request).await? {
+            Output::Bake(plan) => Ok(*plan),
+            Output::TakeBack(back) => panic!("nothing was to be taken back: {back:?}"),
+        }
+    }
+
+    pub async fn answer(&self, request: Value) -> Result<Output, StepError> {
         let run = Execution { name: self.run_name.to_owned(), arn: run("web-1").arn, started_at: at(0) };
         handle(&self.clients(), Input { request, run }).await
     }
@@ -152,6 +161,7 @@ impl World {
             here: here(),
             stack: STACK.to_owned(),
             allowed: AllowedReceivers::new(self.allowed),
+            allows_share_only: self.allows_share_only,
         }
     }
 

@@ -100,7 +100,7 @@ async fn who_cannot_be_a_receiver_at_all_is_refused_strict_or_not() {
     let world = World { allowed: "222222222222,333333333333", ..World::default() };
     let problems = problems(&world, request_with(json!({"Receivers": receivers}))).await;
     for (problem, (field, says)) in problems.iter().zip([
-        ("Receivers[1].AccountId", "name each account and Region once"),
+        ("Receivers[1].AccountId", "name each receiver and Region once"),
         ("Receivers[3].AccountId", "ReceiverAccounts"),
     ]) {
         assert!(problem.starts_with(field) && problem.contains(says), "{problem}");

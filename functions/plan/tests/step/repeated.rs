@@ -31,6 +31,7 @@ fn delivered() -> World {
 fn outcome() -> Outcome {
     let delivery = |n: usize| DeliveryOutcome {
         account_id: id(RECEIVERS[n]),
+        organization_arn: None,
         region: id(REGION),
         route: Route::Copy,
         status: DeliveryStatus::Delivered,
@@ -51,6 +52,7 @@ fn outcome() -> Outcome {
         failed: 0,
         report: "s3://bucket/report.json".to_owned(),
         deliveries: (0..2).map(delivery).collect(),
+        warnings: Vec::new(),
     }
 }
 

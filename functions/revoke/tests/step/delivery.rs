@@ -55,6 +55,12 @@ async fn a_grant_that_may_be_there_is_come_back_for() {
 
 #[tokio::test]
 async fn an_image_that_is_not_encrypted_has_no_grants() {
-    let input = Input::Delivery { run: run("web-1"), delivery: delivery(), kms_key_ids: Vec::new(), grants: None };
+    let input = Input::Delivery {
+        run: run("web-1"),
+        delivery: delivery(),
+        image_id: id(IMAGE),
+        kms_key_ids: Vec::new(),
+        grants: None,
+    };
     assert_eq!(call(input, &[]).await.expect("nothing to do"), Output { revoked: 0 });
 }

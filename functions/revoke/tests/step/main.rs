@@ -5,7 +5,7 @@ mod delivery;
 mod failed;
 
 use ami_bakery_tests::mocks::{self, MatchAny, Sequential, answers, refused};
-use ami_bakery_tests::samples::{KEYS, REVOKE_ROLE, STACK, delivery, here, id, receiver_role, region, run};
+use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here, id, receiver_role, region, run};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantOutput};
 use aws_sdk_kms::operation::list_grants::{ListGrantsError, ListGrantsOutput};
@@ -36,6 +36,7 @@ fn known(grants: &[(&str, &str)]) -> Input {
     Input::Delivery {
         run: run("web-1"),
         delivery: delivery(),
+        image_id: id(IMAGE),
         kms_key_ids: grants.iter().map(|(key, _)| id(key)).collect(),
         grants: Some(grants.iter().map(grant).collect()),
     }
@@ -43,7 +44,13 @@ fn known(grants: &[(&str, &str)]) -> Input {
 
 /// The grants of one delivery, whose ids are lost.
 fn lost() -> Input {
-    Input::Delivery { run: run("web-1"), delivery: delivery(), kms_key_ids: vec![id(KEYS[0])], grants: None }
+    Input::Delivery {
+        run: run("web-1"),
+        delivery: delivery(),
+        image_id: id(IMAGE),
+        kms_key_ids: vec![id(KEYS[0])],
+        grants: None,
+    }
 }
 
 fn close() -> Input {

@@ -3,9 +3,10 @@
 mod keep;
 mod refusals;
 mod share;
+mod standing;
 mod stop;
 
-use ::share::{Clients, Input, Mode, Output, handle};
+use ::share::{Clients, Here, Input, Output, TakeBack, handle};
 use ami_bakery_tests::bucket::Bucket;
 use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
 use ami_bakery_tests::mocks::{self, MatchAny, answers, refused};
@@ -28,6 +29,9 @@ use bakery::store::{deliveries_key, sharing_key};
 use bakery::{ErrorKind, StepError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What is done: an [`Input`] of the Region.
+type Mode = fn(Here) -> Input;
 
 /// Someone whom the image was shared with before any bake.
 const FRIEND: &str = "999999999999";
@@ -92,8 +96,8 @@ impl World {
     async fn call_with(&self, clients: &Clients, mode: Mode, of_run: &str) -> Result<usize, StepError> {
         // The list of deliveries is always that of the run `web-1`.
         let region = region(&run("web-1"), 2);
-        let input = Input { mode, run: run(of_run), region, image: image() };
-        handle(clients, input).await.map(|Output { accounts }| accounts)
+        let here = Here { run: run(of_run), region, golden_image_id: id(IMAGE), image: image() };
+        handle(clients, mode(here)).await.map(|Output { accounts }| accounts)
     }
 
     fn check(&self, operation: &str, on: &str) -> Result<(), &'static str> {
@@ -136,7 +140,10 @@ impl World {
         let [one, two, three, four] = world;
         let read_image = answers(mock!(Client::describe_image_attribute), move |asked| {
             let accounts = one.read(asked.image_id()).map_err(|code| ImageError::generic(refused(code)))?;
-            let users = accounts.into_iter().map(|account| LaunchPermission::builder().user_id(account).build());
+            let users = accounts.into_iter().map(|holder| match holder.starts_with("arn:") {
+                true => LaunchPermission::builder().organization_arn(holder).build(),
+                false => LaunchPermission::builder().user_id(holder).build(),
+            });
             // Neither is a receiver's.
             let organization =
                 LaunchPermission::builder().organization_arn("arn:aws:organizations::1:organization/o-1");
@@ -151,7 +158,9 @@ impl World {
         });
         let modify_image = answers(mock!(Client::modify_image_attribute), move |asked| {
             let change = asked.launch_permission().expect("what to change");
-            let answer = three.change(asked.image_id(), change.add(), change.remove(), LaunchPermission::user_id);
+            let answer = three.change(asked.image_id(), change.add(), change.remove(), |one| {
+                one.user_id().or(one.organization_arn())
+            });
             answer.map_err(|code| ModifyImageAttributeError::generic(refused(code)))?;
             Ok(ModifyImageAttributeOutput::builder().build())
         });

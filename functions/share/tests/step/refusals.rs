@@ -10,10 +10,10 @@ async fn every_call_tells_what_aws_said() {
         ("modify", IMAGE, "ec2:ModifyImageAttribute"),
         ("modify", SNAPSHOTS[1], "ec2:ModifySnapshotAttribute"),
     ] {
-        for mode in [Mode::Share, Mode::StopSharing] {
+        for (mode, is_shared) in [(Input::Share as Mode, false), (Input::StopSharing, true)] {
             let world = World::with(&both());
-            if mode == Mode::StopSharing {
-                world.call(Mode::Share, "web-1").await.expect("it is shared");
+            if is_shared {
+                world.call(Input::Share, "web-1").await.expect("it is shared");
             }
             world.refuse(operation, on, "UnauthorizedOperation");
             let error = world.call(mode, "web-1").await.expect_err(action);
@@ -29,7 +29,7 @@ async fn what_the_bucket_refuses_comes_before_any_sharing() {
     for (operation, key) in [("get", deliveries), ("get", record_key()), ("put", record_key())] {
         let world = World::with(&both());
         world.bucket.refuse(operation, &key, "SlowDown");
-        let error = world.call(Mode::Share, "web-1").await.expect_err("the bucket refuses");
+        let error = world.call(Input::Share, "web-1").await.expect_err("the bucket refuses");
         assert_eq!(error.kind, ErrorKind::Throttled);
         assert!(error.message.contains(&key), "{error}");
         assert!(world.bucket.changes().is_empty());
@@ -39,15 +39,15 @@ async fn what_the_bucket_refuses_comes_before_any_sharing() {
 #[tokio::test]
 async fn a_record_that_cannot_be_removed_fails_the_step() {
     let world = World::with(&both());
-    world.call(Mode::Share, "web-1").await.expect("it is shared");
+    world.call(Input::Share, "web-1").await.expect("it is shared");
     world.bucket.refuse("remove", &record_key(), "InternalError");
-    let error = world.call(Mode::StopSharing, "web-1").await.expect_err("the record stays");
+    let error = world.call(Input::StopSharing, "web-1").await.expect_err("the record stays");
     assert_eq!(error.kind, ErrorKind::Unavailable);
 }
 
 #[tokio::test]
 async fn a_list_of_deliveries_that_is_not_there_is_unexpected() {
-    let error = World::default().call(Mode::Share, "web-1").await.expect_err("there is no list");
+    let error = World::default().call(Input::Share, "web-1").await.expect_err("there is no list");
     assert_eq!(error.kind, ErrorKind::Unexpected);
     assert!(error.message.contains("runs/web-1/us-east-1/deliveries.json is missing"), "{error}");
 }
@@ -60,10 +60,10 @@ async fn a_record_that_another_wrote_at_the_same_moment_is_read_by_the_next_atte
             world.bucket = world.bucket.clone().with(&record_key(), &record);
         }
         world.bucket.overtake(&record_key(), &noted("web-9", &RECEIVERS[1..]));
-        let error = world.call(Mode::Share, "web-1").await.expect_err("it was overtaken");
+        let error = world.call(Input::Share, "web-1").await.expect_err("it was overtaken");
         assert_eq!(error.kind, ErrorKind::Unavailable);
         assert!(world.bucket.changes().is_empty(), "nothing is shared without a record");
-        world.call(Mode::Share, "web-1").await.expect("the next attempt goes on with it");
+        world.call(Input::Share, "web-1").await.expect("the next attempt goes on with it");
         assert_eq!(world.record().expect("a record"), noted("web-1", &RECEIVERS));
     }
 }

@@ -11,7 +11,7 @@ fn shared_with_a_friend(deliveries: &[Delivery]) -> World {
 #[tokio::test]
 async fn what_was_there_is_noted_before_anything_is_shared() {
     let world = shared_with_a_friend(&both());
-    assert_eq!(world.call(Mode::Share, "web-1").await.expect("it is shared"), 2);
+    assert_eq!(world.call(Input::Share, "web-1").await.expect("it is shared"), 2);
     let [one, two] = SNAPSHOTS.map(|snapshot| format!("add 2 {snapshot}"));
     assert_eq!(world.bucket.changes(), [format!("put {}", record_key()), one, two, format!("add 2 {IMAGE}")]);
     assert_eq!(world.record().expect("a record"), noted("web-1", &RECEIVERS));
@@ -23,8 +23,8 @@ async fn what_was_there_is_noted_before_anything_is_shared() {
 #[tokio::test]
 async fn done_twice_it_shares_once_and_still_knows_what_was_there_before() {
     let world = shared_with_a_friend(&both());
-    let first = world.call(Mode::Share, "web-1").await.expect("it is shared");
-    assert_eq!(world.call(Mode::Share, "web-1").await.expect("it is shared already"), first);
+    let first = world.call(Input::Share, "web-1").await.expect("it is shared");
+    assert_eq!(world.call(Input::Share, "web-1").await.expect("it is shared already"), first);
     assert_eq!(world.bucket.changes().iter().filter(|change| change.starts_with("add")).count(), 3);
     assert_eq!(world.record().expect("a record"), noted("web-1", &RECEIVERS));
 }
@@ -33,11 +33,11 @@ async fn done_twice_it_shares_once_and_still_knows_what_was_there_before() {
 async fn half_done_it_goes_on_and_takes_nothing_of_its_own_for_what_was_there_before() {
     let world = shared_with_a_friend(&both());
     world.refuse("modify", IMAGE, "RequestLimitExceeded");
-    let error = world.call(Mode::Share, "web-1").await.expect_err("the image is not shared yet");
+    let error = world.call(Input::Share, "web-1").await.expect_err("the image is not shared yet");
     assert_eq!(error.kind, ErrorKind::Throttled);
     assert_eq!(world.shared(SNAPSHOTS[1]), [RECEIVERS[0], RECEIVERS[1], FRIEND], "the snapshots are");
     world.state().refusals.clear();
-    world.call(Mode::Share, "web-1").await.expect("now it is");
+    world.call(Input::Share, "web-1").await.expect("now it is");
     assert_eq!(world.record().expect("a record"), noted("web-1", &RECEIVERS));
     assert_eq!(world.bucket.changes().iter().filter(|change| change.starts_with("add")).count(), 3);
 }
@@ -48,7 +48,7 @@ async fn the_record_of_a_run_that_died_is_adopted() {
     let bucket = world.bucket.clone().with(&record_key(), &noted("web-0", &[RECEIVERS[1]]));
     let world = World { bucket, ..world };
     [RECEIVERS[1], FRIEND].iter().for_each(|account| world.give(IMAGE, account));
-    assert_eq!(world.call(Mode::Share, "web-1").await.expect("it is shared"), 1);
+    assert_eq!(world.call(Input::Share, "web-1").await.expect("it is shared"), 1);
     assert_eq!(world.record().expect("a record"), noted("web-1", &RECEIVERS), "what it added is to be taken back too");
 }
 
@@ -58,7 +58,7 @@ async fn with_nobody_left_to_share_with_what_a_dead_run_added_is_taken_over_all_
     let world = World::with(&[delivered]);
     let bucket = world.bucket.clone().with(&record_key(), &noted("web-0", &RECEIVERS));
     let world = World { bucket, ..world };
-    assert_eq!(world.call(Mode::Share, "web-1").await.expect("nobody is added"), 0);
+    assert_eq!(world.call(Input::Share, "web-1").await.expect("nobody is added"), 0);
     assert_eq!(world.bucket.changes(), [format!("put {}", record_key())]);
     assert_eq!(world.record().expect("a record"), noted("web-1", &RECEIVERS));
 }
@@ -67,7 +67,7 @@ async fn with_nobody_left_to_share_with_what_a_dead_run_added_is_taken_over_all_
 async fn only_who_is_missing_is_added() {
     let world = World::with(&both());
     world.give(SNAPSHOTS[0], RECEIVERS[0]);
-    world.call(Mode::Share, "web-1").await.expect("it is shared");
+    world.call(Input::Share, "web-1").await.expect("it is shared");
     let changes = world.bucket.changes();
     assert!(changes.contains(&format!("add 1 {}", SNAPSHOTS[0])), "{changes:?}");
     assert!(changes.contains(&format!("add 2 {}", SNAPSHOTS[1])), "{changes:?}");
@@ -78,7 +78,7 @@ async fn who_needs_no_copy_gets_no_permission() {
     let broken = Delivery { problem: Some("no key".to_owned()), ..delivery_to(0, RECEIVERS[0]) };
     let delivered = Delivery { image_id: Some(id("ami-00000000")), ..delivery_to(1, RECEIVERS[1]) };
     let world = World::with(&[broken, delivered, delivery_to(2, OWNER)]);
-    assert_eq!(world.call(Mode::Share, "web-1").await.expect("nothing to do"), 0);
+    assert_eq!(world.call(Input::Share, "web-1").await.expect("nothing to do"), 0);
     assert!(world.bucket.changes().is_empty() && world.record().is_none());
 }
 
@@ -91,7 +91,7 @@ async fn who_is_not_among_the_stack_s_receivers_gets_nothing_and_neither_does_an
         owner: id(OWNER),
         allowed: AllowedReceivers::new(RECEIVERS[0]),
     };
-    let error = world.call_with(&clients, Mode::Share, "web-1").await.expect_err("one is a stranger");
+    let error = world.call_with(&clients, Input::Share, "web-1").await.expect_err("one is a stranger");
     assert_eq!(error.kind, ErrorKind::AccessDenied);
     assert!(error.message.contains(RECEIVERS[1]) && error.message.contains("ReceiverAccounts"), "{error}");
     assert!(world.bucket.changes().is_empty());
@@ -101,7 +101,7 @@ async fn who_is_not_among_the_stack_s_receivers_gets_nothing_and_neither_does_an
 async fn a_thousand_receivers_cost_a_call_for_each_five_hundred() {
     let deliveries: Vec<_> = (0..1001).map(|n| delivery_to(n, &format!("{n:012}"))).collect();
     let world = World::with(&deliveries);
-    assert_eq!(world.call(Mode::Share, "web-1").await.expect("it is shared"), 1001);
+    assert_eq!(world.call(Input::Share, "web-1").await.expect("it is shared"), 1001);
     for on in [IMAGE, SNAPSHOTS[0], SNAPSHOTS[1]] {
         let changes = world.bucket.changes();
         let calls: Vec<_> = changes.iter().filter_map(|change| change.strip_suffix(&format!(" {on}"))).collect();
@@ -114,7 +114,7 @@ async fn a_thousand_receivers_cost_a_call_for_each_five_hundred() {
 async fn what_cannot_be_seen_yet_is_not_shared() {
     let world = World::with(&both());
     world.state().lagging = true;
-    let error = world.call(Mode::Share, "web-1").await.expect_err("nothing is to be seen");
+    let error = world.call(Input::Share, "web-1").await.expect_err("nothing is to be seen");
     assert_eq!(error.kind, ErrorKind::NotVisibleYet);
     for said in [IMAGE, "2 in all", RECEIVERS[0]] {
         assert!(error.message.contains(said), "{said} is missing: {error}");

@@ -1,0 +1,132 @@
+//! Sharing to stay, and requests that take it back.
+
+use crate::*;
+use bakery::ledger::Standing;
+use bakery::outcome::Outcome;
+use bakery::plan::{StandingImage, TakeBack};
+use bakery::store::{report_key, standing_key};
+use plan::Output;
+use std::collections::{BTreeMap, BTreeSet};
+
+const ORGANIZATION: &str = "arn:aws:organizations::999999999999:organization/o-0123456789";
+
+fn shared(fields: Value) -> Value {
+    let mut receiver = json!({"AccountId": RECEIVERS[0], "Route": "ShareOnly"});
+    for (name, value) in fields.as_object().expect("fields") {
+        receiver[name] = value.clone();
+    }
+    request_with(json!({"Receivers": [receiver]}))
+}
+
+fn deliveries(world: &World) -> Value {
+    world.bucket.get(&deliveries_key(&id("web-1"), &id(REGION))).expect("the list")
+}
+
+#[tokio::test]
+async fn an_account_launches_as_a_whole_unless_grantees_are_named() {
+    let world = World { locked_out: true, ..World::default() };
+    plan(&world, shared(json!({}))).await;
+    assert_eq!(deliveries(&world)[0]["Grantees"], json!(["arn:aws:iam::222222222222:root"]));
+    assert_eq!(deliveries(&world)[0].get("Problem"), None, "no role of the receiver is entered");
+    let world = World::default();
+    let role = "arn:aws:iam::222222222222:role/launcher";
+    plan(&world, shared(json!({"Grantees": [role]}))).await;
+    assert_eq!(deliveries(&world)[0]["Grantees"], json!([role]));
+}
+
+#[tokio::test]
+async fn an_organization_is_told_what_its_key_s_policy_needs() {
+    let request = json!({"OrganizationArn": ORGANIZATION, "AccountId": null});
+    let planned = plan(&World::default(), shared(request)).await;
+    assert!(planned.warnings[0].contains("aws:PrincipalOrgID") && planned.warnings[0].contains(KEYS[0]), "{planned:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_shared_so_is_named() {
+    let world = World::default();
+    for (fields, said) in [
+        (json!({"KmsKeyId": "alias/x"}), "Receivers[0].KmsKeyId = \"alias/x\": with Route ShareOnly nothing is copied"),
+        (json!({"Route": "Copy", "Grantees": []}), "Receivers[0].Grantees = []: only with Route ShareOnly"),
+        (json!({"Grantees": []}), "Receivers[0].Grantees = []: name at least one"),
+        (json!({"Grantees": ["arn:aws:iam::999999999999:root"]}), "belongs to another account than the receiver's"),
+        (json!({"Grantees": ["arn:aws:iam::222222222222:group/x"]}), "a grant can name no group"),
+        (json!({"OrganizationArn": ORGANIZATION}), "give exactly one of AccountId, OrganizationArn"),
+        (json!({"AccountId": null, "OrganizationArn": ORGANIZATION, "Route": "Copy"}), "an organization cannot copy"),
+        (json!({"AccountId": null, "OrganizationalUnitArn": ORGANIZATION}), "this is an OrganizationArn"),
+        (json!({"AccountId": OWNER}), "the owner has the image already"),
+    ] {
+        let found = problems(&world, shared(fields.clone())).await.join("\n");
+        assert!(found.contains(said), "{fields}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_does_not_share_to_stay_says_so() {
+    let world = World { allows_share_only: false, ..World::default() };
+    assert!(problem(&world, shared(json!({}))).await.contains("AllowShareOnly"));
+}
+
+fn standing() -> Standing {
+    Standing {
+        run: run("web-1"),
+        image: StandingImage {
+            golden_image_id: id(IMAGE),
+            image_id: id(IMAGE),
+            region: id(REGION),
+            snapshot_ids: vec![id(SNAPSHOTS[0])],
+            kms_key_ids: vec![id(KEYS[0])],
+        },
+        launch: BTreeSet::new(),
+        snapshots: BTreeMap::new(),
+    }
+}
+
+fn world() -> World {
+    let report: Outcome = serde_json::from_value(json!({
+        "BakeId": "web-0", "ImageId": IMAGE, "ImageName": "web-web-0", "Delivered": 1, "Failed": 0, "Report": "", "Deliveries": [],
+    }))
+    .expect("a report");
+    let mut world = World::default();
+    world.bucket = world.bucket.with(&standing_key(&id(IMAGE), &id(REGION)), &standing());
+    world.bucket = world.bucket.with(&report_key(&id("web-0")), &report);
+    world
+}
+
+async fn back(world: &World, revoke: Value) -> TakeBack {
+    match world.answer(json!({"Revoke": revoke})).await.expect("the request passes") {
+        Output::TakeBack(back) => back,
+        Output::Bake(plan) => panic!("a bake: {plan:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_stands_is_found_by_its_image_or_by_its_bake() {
+    for of in [json!({"ImageId": IMAGE}), json!({"BakeId": "web-0"})] {
+        let mut revoke = of;
+        revoke["Receivers"] = json!([{"AccountId": RECEIVERS[0]}, {"OrganizationArn": ORGANIZATION}]);
+        let found = back(&world(), revoke).await;
+        assert_eq!(found.images, [standing().image]);
+        assert_eq!(found.receivers, [id(RECEIVERS[0]), id(ORGANIZATION)]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_taking_back_is_all_named() {
+    let receivers = json!([{"AccountId": RECEIVERS[0]}]);
+    for (request, said) in [
+        (json!({"Revoke": {"Receivers": receivers}}), "give exactly one of BakeId and ImageId"),
+        (json!({"Revoke": {"BakeId": "web-0"}}), "Revoke.Receivers: required"),
+        (
+            json!({"Revoke": {"BakeId": "web-0", "Receivers": [{"Account": "2"}]}}),
+            "Revoke.Receivers[0].AccountId: required",
+        ),
+        (json!({"Revoke": {"BakeId": "web-9", "Receivers": receivers}}), "has shared nothing of it to stay"),
+        (
+            json!({"Revoke": {"BakeId": "web-0", "Receivers": receivers}, "DryRun": true}),
+            "DryRun = true: unknown field",
+        ),
+    ] {
+        let error = world().answer(request.clone()).await.expect_err("it is refused");
+        assert!(error.message.contains(said), "{request}: {error}");
+    }
+}

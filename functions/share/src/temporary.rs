@@ -1,0 +1,85 @@
+//! What receivers need for as long as they copy: permission to launch from the image and to read its snapshots.
+
+use crate::permissions::{Permissions, State};
+use crate::{Clients, Here, standing, written};
+use bakery::ids::Holder;
+use bakery::ledger::Sharing;
+use bakery::plan::{Delivery, Route};
+use bakery::store::sharing_key;
+use bakery::{ErrorKind, StepError};
+use std::collections::BTreeSet;
+
+pub async fn share(clients: &Clients, here: &Here, permissions: &Permissions<'_>) -> Result<usize, StepError> {
+    let deliveries: Vec<Delivery> = clients.store.require(&here.region.deliveries_key).await?;
+    let needed = deliveries.iter().filter(|delivery| delivery.is_needed() && delivery.account_id != clients.owner);
+    let (stay, copy): (Vec<_>, Vec<_>) = needed.partition(|delivery| delivery.route == Route::ShareOnly);
+    let [stay, copy] = [stay, copy].map(|to| to.into_iter().map(Delivery::holder).collect::<BTreeSet<_>>());
+    if let Some(stranger) = stay.iter().chain(&copy).find(|holder| !clients.allowed.may_hold(holder)) {
+        let message = format!("{stranger} is not among the stack's receivers: see the parameter ReceiverAccounts.");
+        return Err(StepError::new(ErrorKind::AccessDenied, message));
+    }
+    // Also with nobody left to share with: what a dead run has added is this run's to take back.
+    note(clients, here, permissions, &copy).await?;
+    if !copy.is_empty() {
+        permissions.add(&copy).await?;
+    }
+    if !stay.is_empty() {
+        standing::give(clients, here, &stay, permissions).await?;
+    }
+    Ok(stay.len() + copy.len())
+}
+
+/// Writes down what was there before and what is about to be added. Written before the effect, and the first state of
+/// all is kept, so that taking back is right whatever happened in between.
+async fn note(
+    clients: &Clients,
+    here: &Here,
+    permissions: &Permissions<'_>,
+    accounts: &BTreeSet<Holder>,
+) -> Result<(), StepError> {
+    let key = sharing_key(&here.region.region, &here.image.image_id);
+    if let Some(earlier) = clients.store.get::<Sharing>(&key).await? {
+        // A run that died left this; plan has seen that it is over, and has claimed the image for this run.
+        let mut record = earlier.value;
+        record.run = here.run.clone();
+        record.accounts.extend(accounts.iter().cloned());
+        return written(clients.store.replace(&key, &earlier.etag, &record).await?, &key);
+    }
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let before = permissions.read().await?;
+    let record =
+        Sharing { run: here.run.clone(), accounts: accounts.clone(), image: before.image, snapshots: before.snapshots };
+    written(clients.store.create(&key, &record).await?, &key)
+}
+
+pub async fn stop(clients: &Clients, here: &Here, permissions: &Permissions<'_>) -> Result<usize, StepError> {
+    let key = sharing_key(&here.region.region, &here.image.image_id);
+    let Some(record) = clients.store.get::<Sharing>(&key).await? else { return Ok(0) };
+    if record.value.run.arn != here.run.arn {
+        return Ok(0); // A later run goes on with this image, and takes back what was added.
+    }
+    let standing = here.standing(clients).await?.map(|stored| stored.value);
+    permissions.remove(&State::added(&record.value, standing.as_ref())).await?;
+    clients.store.remove(&key).await?;
+    Ok(record.value.accounts.len())
+}
+
+pub async fn keep(clients: &Clients, here: &Here) -> Result<usize, StepError> {
+    let key = sharing_key(&here.region.region, &here.image.image_id);
+    let Some(record) = clients.store.get::<Sharing>(&key).await? else { return Ok(0) };
+    if record.value.run.arn != here.run.arn {
+        return Ok(0); // A later run's record, without which it could not take back what it has added.
+    }
+    standing::write(clients, here, |standing| {
+        let added = State::added(&record.value, None);
+        standing.launch.extend(added.image);
+        for (snapshot, accounts) in added.snapshots {
+            standing.snapshots.entry(snapshot).or_default().extend(accounts);
+        }
+    })
+    .await?;
+    clients.store.remove(&key).await?;
+    Ok(record.value.accounts.len())
+}
