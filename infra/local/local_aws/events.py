@@ -1,10 +1,11 @@
-"""EventBridge: the targets that moto lacks, and the events of Step Functions."""
+"""EventBridge: the targets that moto lacks, and the events of AWS's own services."""
 
 import datetime
 import json
 import logging
 import re
 
+from .faults import faults
 from .workers import Worker
 
 _TEXT = re.compile(r'("(?:\\.|[^"\\])*")')
@@ -31,7 +32,7 @@ def _to_every_target(send_to_targets):
             self.targets = every
         if self.event_pattern.matches_event(original_event):
             event = _as_delivered(original_event)
-            for target in ours:
+            for target in ours * faults.deliveries(event["detail-type"]):
                 Worker(target=_deliver, args=(target, _input(target, event)), name="event").start()
 
     return send
@@ -85,11 +86,16 @@ def _read(path, event):
 
 
 def _deliver(target, body):
-    _, _, service, region, account, *_ = target["Arn"].split(":")
     try:
-        _SENDERS[service](account, region, target["Arn"], body)
+        send_to(target["Arn"], body)
     except Exception:  # EventBridge does not tell who sent the event
         logging.getLogger(__name__).exception("an event was not delivered to %s", target["Arn"])
+
+
+def send_to(arn, body):
+    """Gives a target its input: a machine, a function, a topic or a queue."""
+    _, _, service, region, account, *_ = arn.split(":")
+    _SENDERS[service](account, region, arn, body)
 
 
 def _start_execution(account, region, arn, body):

@@ -6,7 +6,7 @@ import threading
 from .clock import clock
 
 GLOBS = ("service", "action", "region", "account", "function")
-FIELDS = {*GLOBS, "when", "error", "message", "status", "times", "delay"}
+FIELDS = {*GLOBS, "event", "when", "error", "message", "status", "times", "delay"}
 
 #: Statuses of error codes that are not answered with 400.
 STATUS = {
@@ -56,10 +56,23 @@ class Faults:
         """The fault that this call meets, if any; it is used up by one."""
         with self._lock:
             for fault in self._faults:
-                if fault["times"] > 0 and all(_matches(fault.get(name), call[name]) for name in GLOBS):
+                if (
+                    fault["times"] > 0
+                    and "event" not in fault
+                    and all(_matches(fault.get(name), call[name]) for name in GLOBS)
+                ):
                     fault["times"] -= 1
                     return dict(fault)
         return None
+
+    def deliveries(self, event):
+        """How often an event is delivered, by its detail-type: once, and once more if that was asked for."""
+        with self._lock:
+            for fault in self._faults:
+                if fault["times"] > 0 and "event" in fault and _matches(fault["event"], event):
+                    fault["times"] -= 1
+                    return 2
+        return 1
 
 
 def _matches(pattern, value):

@@ -23,7 +23,7 @@ class Application:
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
-        from . import engine, events, journal, objects, rules, timestamps
+        from . import engine, events, journal, objects, rules, schedules, timestamps
 
         timestamps.install()
         accounts.install()
@@ -32,6 +32,7 @@ class Application:
         host.install()
         objects.install()
         events.install()
+        schedules.install()
         engine.install(endpoint)
         quick.install()
         self._aws = quick.dispatcher(DomainDispatcherApplication, create_backend_app)

@@ -1,10 +1,11 @@
 """EventBridge rules, and what they start."""
 
+import functools
 import json
 import time
 
 import pytest
-from local_server import OWNER, passing, unique
+from local_server import OWNER, RECEIVER, passing, unique
 
 #: What waits for an execution that does not come gives up then.
 PATIENCE = 20
@@ -113,3 +114,130 @@ def test_an_execution_tells_its_status(aws, machines, machine, status):
     errors = {"FAILED": "Wrong", "ABORTED": "Enough", "TIMED_OUT": "States.Timeout"}
     assert detail["error"] == errors.get(status)
     events.remove_targets(Rule=name, Ids=["1"])
+
+
+@pytest.fixture
+def told(aws):
+    """`told(pattern, account=…)` gives what waits for the events of this pattern: `wait(count)`."""
+
+    def listen(pattern, client=aws.client):
+        sqs, events = client("sqs"), client("events")
+        queue = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        rule = unique("rule")
+        events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": arn}])
+        found = []
+
+        def wait(count, of=None):
+            give_up = time.monotonic() + PATIENCE
+            while len(found) < count:
+                assert time.monotonic() < give_up, found
+                messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+                for message in messages:
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                events = (json.loads(message["Body"]) for message in messages)
+                found.extend(event for event in events if of is None or of in event["resources"][0])
+                time.sleep(0.05)  # while somebody asks, little time passes there
+            return found[:count]
+
+        return wait
+
+    return listen
+
+
+@pytest.fixture
+def instance(aws):
+    """A running instance of the owner's, with one volume."""
+    ec2 = aws.client("ec2")
+    images = ec2.describe_images(Owners=["amazon"])["Images"]
+    run = ec2.run_instances(ImageId=images[0]["ImageId"], InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    yield run["Instances"][0]["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[run["Instances"][0]["InstanceId"]])
+
+
+def test_an_image_tells_when_it_is_available_and_when_it_is_gone(aws, told, instance):
+    ec2, wait = aws.client("ec2"), told({"detail-type": ["EC2 AMI State Change"]})
+    image = ec2.create_image(InstanceId=instance, Name=unique("image"))["ImageId"]
+    (available,) = wait(1)
+    assert available["resources"] == [f"arn:aws:ec2:us-east-1::image/{image}"]
+    assert {name: available["detail"][name] for name in ("ImageId", "State", "ErrorMessage")} == {
+        "ImageId": image,
+        "State": "available",
+        "ErrorMessage": "",
+    }
+    assert ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available"
+    ec2.deregister_image(ImageId=image)
+    assert wait(2)[1]["detail"]["State"] == "deregistered"
+
+
+def test_an_image_that_fails_says_why(aws, told, instance):
+    ec2, wait = aws.client("ec2"), told({"detail-type": ["EC2 AMI State Change"], "detail": {"State": ["failed"]}})
+    kms = aws.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    source = ec2.create_image(InstanceId=instance, Name=unique("image"))["ImageId"]
+    ec2.get_waiter("image_available").wait(ImageIds=[source], WaiterConfig={"Delay": 1})
+    copy = {"SourceImageId": source, "SourceRegion": "us-east-1", "Encrypted": True, "KmsKeyId": key}
+    image = ec2.copy_image(Name=unique("image"), **copy)["ImageId"]
+    kms.disable_key(KeyId=key)
+    (failed,) = wait(1)
+    assert failed["detail"]["ImageId"] == image
+    assert "not accessible" in failed["detail"]["ErrorMessage"]
+
+
+def test_a_snapshot_tells_how_it_ended_and_whom_it_is_shared_with(aws, told):
+    ec2 = aws.client("ec2")
+    wait, wait_there = (
+        told({"detail-type": ["EBS Snapshot Notification"]}),
+        told({"detail": {"event": ["shareSnapshot"]}}, functools.partial(aws.entered, RECEIVER)),
+    )
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    (made,) = wait(1)
+    arn = f"arn:aws:ec2::us-east-1:snapshot/{snapshot}"
+    detail = {"event": "createSnapshot", "result": "succeeded", "snapshot_id": arn}
+    assert detail.items() <= made["detail"].items()
+    assert made["detail"]["source"].endswith(f"volume/{volume}")
+    for _ in range(2):  # to share it again tells nobody anything
+        ec2.modify_snapshot_attribute(SnapshotId=snapshot, OperationType="add", UserIds=[RECEIVER])
+    other = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    ec2.modify_snapshot_attribute(SnapshotId=other, OperationType="add", UserIds=[RECEIVER])
+    shared = wait_there(2)
+    assert [one["resources"][0].rsplit("/", 1)[-1] for one in shared] == [snapshot, other]
+    assert {one["detail"]["source"] for one in shared} == {OWNER}
+
+
+def test_an_instance_tells_its_states(aws, told):
+    wait = told({"detail-type": ["EC2 Instance State-change Notification"]})
+    ec2 = aws.client("ec2")
+    images = ec2.describe_images(Owners=["amazon"])["Images"]
+    run = ec2.run_instances(ImageId=images[0]["ImageId"], InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    instance = run["Instances"][0]["InstanceId"]
+    wait(2, of=instance)
+    ec2.stop_instances(InstanceIds=[instance])
+    ec2.terminate_instances(InstanceIds=[instance])
+    states = {one["detail"]["state"] for one in wait(6, of=instance)}
+    assert states == {"pending", "running", "stopping", "stopped", "shutting-down", "terminated"}
+
+
+def test_a_tag_tells_that_it_changed(aws, told, instance):
+    ec2, wait = aws.client("ec2"), told({"source": ["aws.tag"], "detail": {"resource-type": ["instance"]}})
+    ec2.create_tags(Resources=[instance], Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+    ec2.create_tags(Resources=[instance], Tags=[{"Key": "a", "Value": "1"}])  # changes nothing
+    ec2.delete_tags(Resources=[instance], Tags=[{"Key": "b"}])
+    made, deleted = sorted(wait(2), key=lambda event: event["detail"]["version"])
+    assert made["resources"] == [f"arn:aws:ec2:us-east-1:{OWNER}:instance/{instance}"]
+    assert (made["detail"]["changed-tag-keys"], made["detail"]["tags"]) == (["a", "b"], {"a": "1", "b": "2"})
+    assert (deleted["detail"]["changed-tag-keys"], deleted["detail"]["tags"]) == (["b"], {"a": "1"})
+
+
+def test_an_event_comes_twice_if_that_is_asked_for(machines, machine, rule, faults):
+    faults({"event": "Test"})
+    rule(machine)({"a": 1})
+    give_up = time.monotonic() + PATIENCE
+    while len(found := machines.client.list_executions(stateMachineArn=machine)["executions"]) < 2:
+        assert time.monotonic() < give_up
+    events = [
+        json.loads(machines.client.describe_execution(executionArn=one["executionArn"])["input"]) for one in found
+    ]
+    assert events[0] == events[1], "the same event, with its id"

@@ -34,6 +34,7 @@ from . import (
     registering,
     retiring,
     snapshots,
+    telling,
     visibility,
     volume_permission,
     volumes,
@@ -85,6 +86,7 @@ MODULES = [
     managed_keys,
     multi_region,
     controls,
+    telling,
 ]
 
 _installed = False
@@ -117,7 +119,7 @@ def _give_memory():
     make = EC2Backend.__init__
 
     def made(backend, *arguments, **named):
-        backend.copy_tokens, backend.launch_tokens, backend.bin = {}, {}, {}
+        backend.copy_tokens, backend.launch_tokens, backend.bin, backend.tag_versions = {}, {}, {}, {}
         backend.freed_names = {}
         backend.public_images = backend.public_snapshots = public_access.UNBLOCKED
         make(backend, *arguments, **named)

@@ -2,7 +2,7 @@
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from . import lifecycle, pages, recycle_bin
+from . import lifecycle, pages, recycle_bin, telling
 from .callers import caller_of
 from .errors import ec2
 from .ownership import own_image, own_snapshot
@@ -21,6 +21,7 @@ def deregister_image(response):
     backend.deleted_amis.append(image.id)
     backend.freed_names[image.name] = (image.id, now())
     recycle_bin.keep(backend, image)
+    telling.tell_of_image(image, "deregistered")
     if pending:
         _cancel(image)
     results = []
@@ -94,6 +95,7 @@ def disable_image(response):
     response.error_on_dryrun()
     image.disabled = True
     _strip(image)
+    telling.tell_of_image(image, "disabled")
     return ActionResult({"Return": True})
 
 
@@ -107,4 +109,5 @@ def enable_image(response):
     image = own_image(response.ec2_backend, response._get_param("ImageId"))
     response.error_on_dryrun()
     image.disabled = False
+    telling.tell_of_image(image, "available")
     return ActionResult({"Return": True})

@@ -9,6 +9,7 @@ from .key_access import may
 from .ownership import own_snapshot
 from .public_access import check_snapshot
 from .registry import rule
+from .telling import tell_of_sharing
 from .sharing import account_grammar, aws_managed, group_known
 from .switches import switch
 from .world import find_key
@@ -34,6 +35,8 @@ def modify_snapshot_attribute(response):
     for change, permissions in ((set.add, add), (set.discard, remove)):
         for permission in permissions:
             if "UserId" in permission:
+                if change is set.add and permission["UserId"] not in snapshot.create_volume_permission_userids:
+                    tell_of_sharing(snapshot, permission["UserId"])
                 change(snapshot.create_volume_permission_userids, permission["UserId"])
             if "Group" in permission:
                 change(snapshot.create_volume_permission_groups, permission["Group"])
