@@ -23,7 +23,7 @@ class Application:
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
-        from . import engine, events, journal, objects, rules, schedules, timestamps
+        from . import engine, events, journal, objects, resources, rules, schedules, timestamps
 
         timestamps.install()
         accounts.install()
@@ -33,6 +33,7 @@ class Application:
         objects.install()
         events.install()
         schedules.install()
+        resources.install()
         engine.install(endpoint)
         quick.install()
         self._aws = quick.dispatcher(DomainDispatcherApplication, create_backend_app)

@@ -9,6 +9,8 @@ from . import accounts
 
 #: What moto's CloudFormation creates for these templates. Anything else it would skip while it says CREATE_COMPLETE.
 KNOWN = {
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::Events::Rule",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Role",
@@ -16,9 +18,12 @@ KNOWN = {
     "AWS::KMS::Key",
     "AWS::Lambda::Function",
     "AWS::Lambda::Permission",
+    "AWS::Lambda::Version",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
+    "AWS::Scheduler::Schedule",
     "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
     "AWS::SSM::Parameter",
     "AWS::StepFunctions::StateMachine",
 }

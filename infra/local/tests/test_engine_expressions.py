@@ -199,8 +199,9 @@ def test_one_rule_of_a_choice_assigns(machines, default):
         "Before": passing({}, Assign={"a": "old"}, Next="Choose"),
         "Choose": {"Type": "Choice", "Choices": [rule], "Default": default, "Assign": {"a": "default"}},
         "After": passing("{% [$states.input, $a] %}"),
-        "Other": {"Type": "Fail"},
     }
+    if default == "Other":
+        states["Other"] = {"Type": "Fail"}
     assert machines.output(states) == ["old", "rule"]
 
 

@@ -7,11 +7,11 @@ from local_server import passing, task
 
 FOREVER = 99_999_999
 WAIT = {"Wait": {"Type": "Wait", "Seconds": FOREVER, "End": True}}
-BRANCH = {"StartAt": "Wait", "States": WAIT}
+BRANCHES = [{"StartAt": name, "States": {name: WAIT["Wait"]}} for name in ("A", "B")]
 CAUGHT = {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]}
 STATES = {
     "wait": WAIT,
-    "parallel": {"One": {"Type": "Parallel", "Branches": [BRANCH, BRANCH], **CAUGHT, "End": True}},
+    "parallel": {"One": {"Type": "Parallel", "Branches": BRANCHES, **CAUGHT, "End": True}},
     "retry": {
         "One": task(
             "aws-sdk:kms:describeKey",
@@ -55,7 +55,7 @@ def _stop(machines, execution, seen):
 
 
 def test_a_timeout_ends_what_runs(machines):
-    states = {"One": {"Type": "Parallel", "Branches": [BRANCH, BRANCH], **CAUGHT, "End": True}, "Caught": passing(1)}
+    states = {"One": {"Type": "Parallel", "Branches": BRANCHES, **CAUGHT, "End": True}, "Caught": passing(1)}
     execution = machines.start(machines.create(states, TimeoutSeconds=600))
     found = machines.end(execution)
     assert (found["status"], found["error"]) == ("TIMED_OUT", "States.Timeout")

@@ -150,9 +150,11 @@ def test_a_machine_that_ends_in_time(machines):
 @pytest.mark.parametrize("kind", ["Parallel", "sync"])
 def test_what_waits_for_others_is_idle(machines, kind):
     """A parent that waits for its branches, or for another execution, does not keep the clock slow."""
-    wait = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 2 * HOUR, "End": True}}}
+    wait, other = (
+        {"StartAt": name, "States": {name: {"Type": "Wait", "Seconds": 2 * HOUR, "End": True}}} for name in ("A", "B")
+    )
     if kind == "Parallel":
-        states = {"One": {"Type": "Parallel", "Branches": [wait, wait], "End": True}}
+        states = {"One": {"Type": "Parallel", "Branches": [wait, other], "End": True}}
     else:
         other = machines.create(wait["States"])
         states = {

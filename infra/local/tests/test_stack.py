@@ -1,22 +1,29 @@
 """What the stack is made of is all there, or it is said what is not."""
 
 import pytest
-from local_aws import stack
+from local_aws import resources, stack
 
 RECEIVER = "222222222222"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def resources_installed():
+    resources.install()
+
+
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}}
 
 
 def test_what_cloudformation_would_skip_is_refused():
-    template = {"Resources": {"Nightly": {"Type": "AWS::Scheduler::Schedule", "Properties": {}}, "Role": ROLE}}
-    with pytest.raises(NotImplementedError, match="AWS::Scheduler::Schedule"):
+    template = {"Resources": {"Nightly": {"Type": "AWS::Scheduler::ScheduleGroup", "Properties": {}}, "Role": ROLE}}
+    with pytest.raises(NotImplementedError, match="AWS::Scheduler::ScheduleGroup"):
         stack.create(RECEIVER, "one", template, {})
 
 
 def test_what_is_missing_after_all_is_told(monkeypatch):
     """moto takes a stack for complete whatever it has skipped."""
-    monkeypatch.setattr(stack, "KNOWN", stack.KNOWN | {"AWS::Scheduler::Schedule"})
-    template = {"Resources": {"Nightly": {"Type": "AWS::Scheduler::Schedule", "Properties": {}}, "Role": ROLE}}
+    monkeypatch.setattr(stack, "KNOWN", stack.KNOWN | {"AWS::Scheduler::ScheduleGroup"})
+    template = {"Resources": {"Nightly": {"Type": "AWS::Scheduler::ScheduleGroup", "Properties": {}}, "Role": ROLE}}
     with pytest.raises(RuntimeError, match="lacks Nightly"):
         stack.create(RECEIVER, "two", template, {})
 
@@ -35,3 +42,34 @@ def test_parameters_are_chosen_or_have_a_default():
     assert stack._parameters(template, {"C": "c", "D": "no such parameter"}) == {"A": "a", "B": "2", "C": "c"}
     with pytest.raises(ValueError, match="C"):
         stack._parameters(template, {})
+
+
+def test_what_moto_lacks_is_made():
+    from moto.cloudwatch.models import cloudwatch_backends
+    from moto.scheduler.models import scheduler_backends
+
+    schedule = {
+        "Name": "nightly",
+        "ScheduleExpression": "rate(1 day)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": "arn", "RoleArn": "arn", "RetryPolicy": {"MaximumRetryAttempts": "3"}},
+    }
+    alarm = {
+        "AlarmName": "failed",
+        "Namespace": "AWS/States",
+        "MetricName": "ExecutionsFailed",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Period": 60,
+        "Threshold": 0,
+        "Statistic": "Sum",
+    }
+    resources = {
+        "Nightly": {"Type": "AWS::Scheduler::Schedule", "Properties": schedule},
+        "Failed": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm},
+        "Letters": {"Type": "AWS::SQS::Queue", "Properties": {}},
+    }
+    stack.create(RECEIVER, "four", {"Resources": resources}, {})
+    made = scheduler_backends[RECEIVER]["us-east-1"].get_schedule("default", "nightly")
+    assert (made.schedule_expression, made.target["RetryPolicy"]) == ("rate(1 day)", {"MaximumRetryAttempts": 3})
+    assert "failed" in cloudwatch_backends[RECEIVER]["us-east-1"].alarms

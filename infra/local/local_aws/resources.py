@@ -1,0 +1,91 @@
+"""Resources of the templates that moto's CloudFormation does not make, though its services have them."""
+
+
+def install():
+    """Each is known to moto's CloudFormation by being a subclass of its model."""
+    from moto.cloudformation import parsing
+    from moto.core.common_models import CloudFormationModel
+
+    for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
+        cached.cache_clear()
+
+    class Resource:
+        def __init__(self, name, made=None):
+            self.name, self.made = name, made
+
+        @property
+        def physical_resource_id(self):
+            return self.name
+
+        @classmethod
+        def has_cfn_attr(cls, attr):
+            return attr == "Arn"
+
+        def get_cfn_attribute(self, _):
+            return self.made.arn
+
+    class Schedule(Resource, CloudFormationModel):
+        @staticmethod
+        def cloudformation_name_type():
+            return "Name"
+
+        @staticmethod
+        def cloudformation_type():
+            return "AWS::Scheduler::Schedule"
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+            from moto.scheduler.models import scheduler_backends
+
+            properties = cloudformation_json["Properties"]
+            made = scheduler_backends[account_id][region_name].create_schedule(
+                description=properties.get("Description"),
+                end_date=properties.get("EndDate"),
+                flexible_time_window=properties["FlexibleTimeWindow"],
+                group_name=properties.get("GroupName", "default"),
+                kms_key_arn=properties.get("KmsKeyArn"),
+                name=properties.get("Name", resource_name),
+                schedule_expression=properties["ScheduleExpression"],
+                schedule_expression_timezone=properties.get("ScheduleExpressionTimezone"),
+                start_date=properties.get("StartDate"),
+                state=properties.get("State"),
+                target=_numbers(properties["Target"]),
+                action_after_completion=None,
+            )
+            return cls(made.name, made)
+
+    class Alarm(Resource, CloudFormationModel):
+        @staticmethod
+        def cloudformation_name_type():
+            return "AlarmName"
+
+        @staticmethod
+        def cloudformation_type():
+            return "AWS::CloudWatch::Alarm"
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+            from moto.cloudwatch.models import cloudwatch_backends
+
+            properties = cloudformation_json["Properties"]
+            made = cloudwatch_backends[account_id][region_name].put_metric_alarm(
+                name=properties.get("AlarmName", resource_name),
+                namespace=properties["Namespace"],
+                metric_name=properties["MetricName"],
+                comparison_operator=properties["ComparisonOperator"],
+                evaluation_periods=int(properties["EvaluationPeriods"]),
+                period=int(properties["Period"]),
+                threshold=float(properties["Threshold"]),
+                statistic=properties.get("Statistic"),
+                description=properties.get("AlarmDescription"),
+                dimensions=properties.get("Dimensions", []),
+                alarm_actions=properties.get("AlarmActions", []),
+                treat_missing_data=properties.get("TreatMissingData"),
+            )
+            return cls(made.name, made)
+
+
+def _numbers(target):
+    """CloudFormation's parameters are texts, the API's numbers are not."""
+    retry = {name: int(value) for name, value in target.get("RetryPolicy", {}).items()}
+    return {**target, **({"RetryPolicy": retry} if retry else {})}
