@@ -10,7 +10,7 @@ TOOLS := $(CARGO_TARGET_DIR)/tools
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-local lint local build setup fmt clean
+.PHONY: help demo test test-rust test-local bench-waiting bench-scale lint local build setup fmt clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
@@ -23,6 +23,12 @@ test: test-rust test-local ## Run the pure, step, contract and bake tiers, and t
 # Always the whole workspace: a part of it would have other features, and build the AWS SDKs again.
 test-rust: build setup $(NEXTEST)
 	$(NEXTEST) nextest run --workspace
+
+bench-waiting: build setup ## Measure how late a bake notices that an image is ready
+	$(PYTHON) tests/bench/waiting.py --functions $(FUNCTIONS)
+
+bench-scale: build setup ## Bake for 10 and for 1,000 receivers, and count what it costs
+	$(PYTHON) tests/bench/scale.py --functions $(FUNCTIONS)
 
 test-local: setup
 	$(PYTHON) -m pytest -q infra/local/tests tests/rules

@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod names;
 pub mod outcome;
 pub mod plan;
+pub mod prediction;
 pub mod readiness;
 pub mod receivers;
 pub mod request;

@@ -44,9 +44,13 @@ pub struct SnapshotLook {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Percent of all its bytes.
     Pending {
+        /// Percent of all its bytes.
         progress: u8,
+        /// Percent of the snapshot that is furthest behind.
+        slowest: u8,
+        /// The size of the largest.
+        gib: u64,
     },
     Available,
     Failed(String),
@@ -81,7 +85,9 @@ pub fn readiness(image: &ImageLook, snapshots: &[SnapshotLook]) -> Readiness {
     if image.state == "available" && complete {
         Readiness::Available
     } else {
-        Readiness::Pending { progress: progress(snapshots) }
+        let slowest = snapshots.iter().map(|snapshot| snapshot.progress).min().unwrap_or(0);
+        let gib = snapshots.iter().map(|snapshot| snapshot.size_gib).max().unwrap_or(0);
+        Readiness::Pending { progress: progress(snapshots), slowest, gib }
     }
 }
 
@@ -113,25 +119,6 @@ pub fn shortcoming(image: &ImageLook, snapshots: &[SnapshotLook], key: &KeyArn, 
             None => Some(format!("snapshot {id} is not encrypted under {key}")),
         }
     })
-}
-
-/// At most this many looks at one image: a run has 25,000 events for everything.
-const MOST_LOOKS: u64 = 100;
-const SHORTEST_WAIT: u64 = 5;
-const LONGEST_WAIT: u64 = 300;
-
-/// Seconds until the next look: as long as the rest takes if it goes on as before, within bounds that keep the looks
-/// of the whole time allowed under [`MOST_LOOKS`].
-pub fn check_after_seconds(progress: u8, waited: u64, looks: u64, allowed: u64) -> u64 {
-    let progress = u64::from(progress.min(99));
-    let rest = (waited * (100 - progress)).checked_div(progress).unwrap_or(waited.max(15));
-    // Half of the looks may be quick; the others share what is left of the time.
-    let pace = if looks < MOST_LOOKS / 2 {
-        SHORTEST_WAIT
-    } else {
-        allowed.saturating_sub(waited) / MOST_LOOKS.saturating_sub(looks).max(1)
-    };
-    rest.clamp(SHORTEST_WAIT, LONGEST_WAIT).max(pace).max(SHORTEST_WAIT)
 }
 
 #[cfg(test)]
@@ -171,8 +158,11 @@ mod tests {
     #[test]
     fn progress_is_by_size() {
         let snapshots = [snapshot(1, "completed", 100, 10), snapshot(2, "pending", 0, 90)];
-        assert_eq!(readiness(&image("pending", 2, &snapshots), &snapshots), Readiness::Pending { progress: 10 });
-        assert_eq!(readiness(&image("pending", 2, &[]), &[]), Readiness::Pending { progress: 0 });
+        assert_eq!(
+            readiness(&image("pending", 2, &snapshots), &snapshots),
+            Readiness::Pending { progress: 10, slowest: 0, gib: 90 }
+        );
+        assert_eq!(readiness(&image("pending", 2, &[]), &[]), Readiness::Pending { progress: 0, slowest: 0, gib: 0 });
     }
 
     #[test]
@@ -212,24 +202,5 @@ mod tests {
         let mut plain = snapshot(1, "completed", 100, 8);
         (plain.encrypted, plain.kms_key_id) = (false, None);
         assert!(shortcoming(&copy, &[plain], &key("a"), ("t", "d")).is_some_and(|why| why.contains("not encrypted")));
-    }
-
-    #[test]
-    fn the_wait_follows_the_progress() {
-        assert_eq!(check_after_seconds(50, 120, 3, 43_200), 120);
-        assert_eq!(check_after_seconds(99, 100, 3, 43_200), SHORTEST_WAIT);
-        assert_eq!(check_after_seconds(1, 100, 3, 43_200), LONGEST_WAIT);
-    }
-
-    #[test]
-    fn the_looks_are_few_even_when_nothing_moves() {
-        for allowed in [60, 3_600, 43_200, 604_800] {
-            let (mut waited, mut looks) = (0, 0);
-            while waited < allowed {
-                waited += check_after_seconds(0, waited, looks, allowed);
-                looks += 1;
-            }
-            assert!(looks <= MOST_LOOKS + 1, "{looks} looks in {allowed} s");
-        }
     }
 }

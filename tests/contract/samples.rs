@@ -116,6 +116,10 @@ fn standing() -> StandingImage {
     }
 }
 
+fn pending() -> wait_snapshots::Output {
+    wait_snapshots::Output::Pending { check_after_seconds: 5, progress: 99, earliest: 100 }
+}
+
 fn take_back() -> TakeBack {
     TakeBack { status: TAKE_BACK, run: run(), images: vec![standing()], receivers: vec![id("222222222222")] }
 }
@@ -133,7 +137,11 @@ pub fn values(variable: &str) -> Vec<Value> {
         "region" => vec![json(region())],
         "image" | "regionImage" => vec![json(look), json!({"ImageId": IMAGE}), Value::Null],
         "source" => vec![json(look)],
-        "copy" | "hop" => vec![json(copy::Output::Requested { image_id: id(IMAGE) }), json(look), Value::Null],
+        "copy" | "hop" => vec![
+            json(copy::Output::Requested { image_id: id(IMAGE), check_after_seconds: 15 }),
+            json(look),
+            Value::Null,
+        ],
         "grants" => vec![json([Grant { kms_key_id: id(KEY), grant_id: "0123".to_owned() }]), Value::Null],
         "reboot" => reboots().into_iter().chain([Value::Null]).collect(),
         "failure" | "regionFailure" | "deliveryFailure" | "notTakenBack" => vec![failure, Value::Null],
@@ -141,6 +149,7 @@ pub fn values(variable: &str) -> Vec<Value> {
             json!([{"Index": 0, "ImageId": IMAGE, "SizeGiB": 8}, {"Index": 1, "Error": "TimedOut"}, null]),
             json!([]),
         ],
+        "imageLook" | "hopLook" | "copyLook" => vec![json(pending()), json(look), Value::Null],
         "attempt" | "looks" | "copyLooks" | "hopLooks" => vec![json!(1)],
         "imageStartedAt" | "copyStartedAt" | "hopStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
         other => panic!("the machine uses a variable that no sample stands for: ${other}"),
@@ -151,7 +160,7 @@ fn reboots() -> Vec<Value> {
     let text =
         r#"{"Status":"Rebooting","CheckAfterSeconds":20,"Rebooting":{"Since":"2026-11-24T01:54:00Z","LeftOk":false}}"#;
     let rebooting: reboot_and_create::Output = serde_json::from_str(text).expect("as the function writes it");
-    vec![json(rebooting), json(reboot_and_create::Output::Requested { image_id: id(IMAGE) })]
+    vec![json(rebooting), json(reboot_and_create::Output::Requested { image_id: id(IMAGE), check_after_seconds: 15 })]
 }
 
 /// Everything that a Task may answer with, for what is read of `$states.input` and `$states.result.Payload`.
@@ -165,7 +174,7 @@ pub fn answers() -> Vec<Value> {
         json(share::Output { accounts: 1 }),
         json(copy::Output::Cancelled { image_ids: Vec::new() }),
         json(revoke::Output { revoked: 1 }),
-        json(wait_snapshots::Output::Pending { check_after_seconds: 5, progress: 1 }),
+        json(pending()),
         json(wait_snapshots::Output::Available { image: image() }),
         json(wait_snapshots::Output::KeyNotAccessible { reason: "why".to_owned() }),
         json(report::Output::Bake {

@@ -8,6 +8,7 @@ use bakery::ids::{ImageId, KeyArn, Region};
 use bakery::images::{known, named, tag_specifications, tagged};
 use bakery::names::{self, ATTEMPT_TAG, BAKE_TAG, DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::{Bake, Delivery, Failure, Route, Run};
+use bakery::prediction::START;
 use bakery::readiness::ImageLook;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
@@ -75,8 +76,14 @@ pub enum Mode {
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "Status", rename_all_fields = "PascalCase")]
 pub enum Output {
-    Requested { image_id: ImageId },
-    Cancelled { image_ids: Vec<ImageId> },
+    Requested {
+        image_id: ImageId,
+        /// When a look is first worth while: a key that is not accessible is known by then.
+        check_after_seconds: u64,
+    },
+    Cancelled {
+        image_ids: Vec<ImageId>,
+    },
 }
 
 /// # Errors
@@ -88,7 +95,9 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     let this = ThisCopy { ec2: &ec2, clients, input: &input, id: &id, place: &place };
     let copies = tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await?;
     match input.mode {
-        Mode::Copy => this.make(copies).await.map(|image_id| Output::Requested { image_id }),
+        Mode::Copy => {
+            this.make(copies).await.map(|image_id| Output::Requested { image_id, check_after_seconds: START })
+        }
         Mode::Cancel => this.cancel(copies).await.map(|image_ids| Output::Cancelled { image_ids }),
     }
 }

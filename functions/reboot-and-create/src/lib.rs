@@ -11,6 +11,7 @@ use bakery::ids::{ImageId, InstanceId};
 use bakery::images::{known, named, tag_specifications, tagged};
 use bakery::names::{BAKE_TAG, STACK_TAG};
 use bakery::plan::Bake;
+use bakery::prediction::START;
 use bakery::readiness::ImageLook;
 use bakery::request::Reboot;
 use bakery::settings::setting;
@@ -47,7 +48,11 @@ pub enum Output {
     /// The instance is on its way down or up.
     Rebooting { check_after_seconds: u64, rebooting: Rebooting },
     /// The image is requested; it is pending or already available.
-    Requested { image_id: ImageId },
+    Requested {
+        image_id: ImageId,
+        /// When a look is first worth while.
+        check_after_seconds: u64,
+    },
 }
 
 /// # Errors
@@ -63,19 +68,23 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
         )
     })?;
     if let Some(image) = usable(tagged(&ec2, &tags(bake, &clients.stack), &bake.place).await?) {
-        return Ok(Output::Requested { image_id: image.image_id });
+        return Ok(requested(image.image_id));
     }
     if bake.reboot == Reboot::First {
         let before = match input.previous {
             None => None,
             Some(Output::Rebooting { rebooting, .. }) => Some(rebooting),
-            Some(Output::Requested { image_id }) => return Ok(Output::Requested { image_id }),
+            Some(Output::Requested { image_id, .. }) => return Ok(requested(image_id)),
         };
         if let Some(pending) = reboot::step(&ec2, instance, before, &input.now, &bake.place).await? {
             return Ok(pending);
         }
     }
-    create(&ec2, clients, bake, instance).await.map(|image_id| Output::Requested { image_id })
+    create(&ec2, clients, bake, instance).await.map(requested)
+}
+
+fn requested(image_id: ImageId) -> Output {
+    Output::Requested { image_id, check_after_seconds: START }
 }
 
 fn tags<'a>(bake: &'a Bake, stack: &'a str) -> [(&'a str, &'a str); 2] {

@@ -5,7 +5,8 @@ use bakery::ids::{ImageId, InstanceId};
 use bakery::images;
 use bakery::names::{self, DELIVERY_TAG};
 use bakery::plan::{Bake, Delivery, Image, InstanceState};
-use bakery::readiness::{Readiness, check_after_seconds, keys, readiness, shortcoming};
+use bakery::prediction::Sight;
+use bakery::readiness::{Readiness, keys, readiness, shortcoming};
 use bakery::time::Timestamp;
 use bakery::{Aws, Context, ErrorKind, Place, StepError};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,16 @@ pub struct Input {
     pub now: Timestamp,
     /// Looks taken before this one.
     pub looks: u64,
+    /// What the last look answered.
+    pub last: Option<Last>,
+}
+
+/// What one look remembers for the next.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Last {
+    #[serde(default)]
+    pub earliest: u64,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -42,6 +53,8 @@ pub enum Output {
         check_after_seconds: u64,
         /// Percent of all bytes.
         progress: u8,
+        /// Seconds after which it can be ready at the earliest.
+        earliest: u64,
     },
     Available {
         #[serde(flatten)]
@@ -62,7 +75,16 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     };
     let snapshots = images::snapshots(&ec2, &image, &place).await?;
     match readiness(&image, &snapshots) {
-        Readiness::Pending { progress } => pending(&input, progress, &place),
+        Readiness::Pending { progress, slowest, gib } => {
+            let earliest = input.last.as_ref().map_or(0, |last| last.earliest);
+            let (waited, allowed) = (input.now.seconds_since(input.started_at), input.bake.timeout_minutes * 60);
+            pending(
+                &input,
+                progress,
+                Sight { waited, progress: slowest, gib, earliest, looks: input.looks, allowed },
+                &place,
+            )
+        }
         Readiness::Failed(reason) => {
             let message = format!("In {place}, {reason}. What exists of it is removed; start the bake again.");
             Err(StepError::new(ErrorKind::ImageFailed, message))
@@ -90,20 +112,19 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     }
 }
 
-fn pending(input: &Input, progress: u8, place: &Place) -> Result<Output, StepError> {
-    let waited = input.now.seconds_since(input.started_at);
-    let allowed = input.bake.timeout_minutes * 60;
-    if waited > allowed {
+fn pending(input: &Input, progress: u8, sight: Sight, place: &Place) -> Result<Output, StepError> {
+    if sight.waited > sight.allowed {
         let message = format!(
             "Image {} in {place} is still pending at {progress}% after {} minutes, longer than TimeoutMinutes = {} \
              allows.",
             input.image_id,
-            waited / 60,
+            sight.waited / 60,
             input.bake.timeout_minutes
         );
         return Err(StepError::new(ErrorKind::TimedOut, message));
     }
-    Ok(Output::Pending { check_after_seconds: check_after_seconds(progress, waited, input.looks, allowed), progress })
+    let (check_after_seconds, earliest) = (sight.check_after_seconds(), sight.earliest());
+    Ok(Output::Pending { check_after_seconds, progress, earliest })
 }
 
 /// Read back from the receiver's account: only what is all there counts as delivered.

@@ -17,7 +17,7 @@ from botocore.config import Config
 
 HERE = pathlib.Path(__file__).parent
 OWNER, RECEIVER, OTHER = "111111111111", "222222222222", "333333333333"
-START_SECONDS, END_SECONDS = 60, 40
+START_SECONDS, END_SECONDS = 300, 40
 _number = itertools.count()
 
 
@@ -35,11 +35,12 @@ def write_functions(folder):
 
 
 class LocalServer:
-    """`with LocalServer(folder, functions) as server:` has one running meanwhile."""
+    """`with LocalServer(folder, functions) as server:` has one running meanwhile, with the stack for these receivers, if
+    there are any."""
 
-    def __init__(self, folder, functions, speed=3600):
+    def __init__(self, folder, functions, speed=3600, receivers=()):
         self.folder, self.log = folder, folder / "local-aws.log"
-        self._command = [sys.executable, "-m", "local_aws", "serve", "--no-stack"]
+        self._command = [sys.executable, "-m", "local_aws", "serve", *([] if receivers else ["--no-stack"])]
         self._command += ["--dir", folder, "--functions", functions]
         # Nothing of who runs the tests reaches it.
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
@@ -47,6 +48,7 @@ class LocalServer:
             "PYTHONPATH": str(HERE.parent),
             "LOCAL_AWS_PORT": "0",
             "LOCAL_AWS_SPEED": str(speed),
+            "LOCAL_AWS_RECEIVERS": ",".join(receivers),
         }
 
     def __enter__(self):

@@ -84,5 +84,5 @@ async fn call(input: Input, ec2: &[&Rule], kms: &[&Rule]) -> Result<Output, Step
 }
 
 fn requested() -> Output {
-    Output::Requested { image_id: id(COPIES[0]) }
+    Output::Requested { image_id: id(COPIES[0]), check_after_seconds: 15 }
 }

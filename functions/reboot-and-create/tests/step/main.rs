@@ -65,5 +65,5 @@ fn create_refused(code: &'static str) -> Rule {
 }
 
 fn requested() -> Output {
-    Output::Requested { image_id: id(IMAGE) }
+    Output::Requested { image_id: id(IMAGE), check_after_seconds: 15 }
 }

@@ -18,12 +18,12 @@ use aws_sdk_ec2::types::{Image, InstanceState, InstanceStateName, InstanceStatus
 use aws_smithy_mocks::{Rule, mock};
 use bakery::plan::Delivery;
 use bakery::{ErrorKind, StepError};
-use wait_snapshots::{Clients, Input, Output, handle};
+use wait_snapshots::{Clients, Input, Last, Output, handle};
 
 /// A look at the golden image.
 fn golden() -> Input {
     let (started_at, now) = (at(0), at(120));
-    Input { bake: bake(), delivery: None, image_id: id(IMAGE), started_at, now, looks: 3 }
+    Input { bake: bake(), delivery: None, image_id: id(IMAGE), started_at, now, looks: 3, last: None }
 }
 
 /// A look at a receiver's copy.

@@ -7,8 +7,17 @@ async fn says_how_far_it_is_and_when_to_look_again() {
     let image = shows(looks::image(IMAGE, "pending", &SNAPSHOTS, &BAKE_TAGS));
     let halves = ["100%", "20%"].map(|progress| looks::snapshot(SNAPSHOTS[0], "pending", progress, None, &[]));
     let output = look(golden(), &[&image, &shows_snapshots(halves)]).await.expect("it is pending");
-    // 60 % in 120 s: the other 40 % take 80 s.
-    assert_eq!(output, Output::Pending { check_after_seconds: 80, progress: 60 });
+    // 105 s for 24 % of the slower one at most: it is ready after 452 s at the earliest. Nobody waits longer than so far.
+    assert_eq!(output, Output::Pending { check_after_seconds: 120, progress: 60, earliest: 452 });
+}
+
+#[tokio::test]
+async fn remembers_what_an_earlier_look_has_ruled_out() {
+    let image = shows(looks::image(IMAGE, "pending", &SNAPSHOTS, &BAKE_TAGS));
+    let stalled = ["96%", "96%"].map(|progress| looks::snapshot(SNAPSHOTS[0], "pending", progress, None, &[]));
+    let input = Input { last: Some(Last { earliest: 150 }), ..golden() };
+    let output = look(input, &[&image, &shows_snapshots(stalled)]).await.expect("it is pending");
+    assert_eq!(output, Output::Pending { check_after_seconds: 30, progress: 96, earliest: 150 });
 }
 
 #[tokio::test]

@@ -52,6 +52,8 @@ SWITCHES = {
     "protected-image-code": Switch("OperationNotPermitted", "code of DeregisterImage of a protected image"),
     "recycle-bin-days": Switch(0.0, "how long deregistered images are kept; 0 stands for no retention rule"),
     "create-images-at-once": Switch(5, "CreateImage without reboot in progress on one instance"),
+    "progress-irregular": Switch(True, "a snapshot's progress comes in steps, stalls, and stays at 99% for a while"),
+    "speed-varies-percent": Switch(0.0, "by how much, up or down, the time of one snapshot differs from the next"),
     "pending-snapshots": Switch(100, "pending snapshots, by account and Region"),
     "rates": Switch(True, "AWS's request rates are kept"),
 }

@@ -6,9 +6,12 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/creating-an-ami-ebs.html
 """
 
 import datetime
+import random
 from dataclasses import dataclass
 
 from local_aws.clock import clock
+
+from .switches import switch
 
 # Before an image's snapshots have ids in its mappings and bytes begin to move.
 IMAGE_START_SECONDS = 15
@@ -44,17 +47,35 @@ class Span:
     end: float
 
     def percent(self, at):
-        """How much is done: 0 to 99 until all is."""
+        """How much is told to be done: 0 to 99 until all is."""
         if at >= self.end:
             return 100
-        return max(0, min(99, int(100 * (at - self.start) / (self.end - self.start))))
+        share = max(0, (at - self.start - IMAGE_START_SECONDS) / max(1, self.end - self.start - IMAGE_START_SECONDS))
+        return int(min(99, 100 * share if not switch("progress-irregular") else self._told(share)))
+
+    def _told(self, share):
+        """AWS tells progress in steps of some percent, lets it stall, and says 99% for the last part of the time."""
+        dice = random.Random(self.end)
+        step, ending = dice.choice((1, 2, 5, 7)), dice.uniform(0.95, 0.99)
+        if share >= ending:
+            return 99
+        told = share / ending
+        for begin, length in sorted((dice.uniform(0.05, 0.9), dice.uniform(0.01, 0.05)) for _ in range(2)):
+            if begin <= told < begin + length:
+                told = begin
+        return 99 * told // step * step
 
 
 def creating(gib):
     """The work of making a snapshot of a volume, from now on."""
-    return Span(now(), now() + IMAGE_START_SECONDS + gib / CREATE_GIB_PER_SECOND)
+    return _span(gib / CREATE_GIB_PER_SECOND)
 
 
 def copying(gib):
     """The work of copying a snapshot, from now on."""
-    return Span(now(), now() + IMAGE_START_SECONDS + gib / COPY_GIB_PER_SECOND)
+    return _span(gib / COPY_GIB_PER_SECOND)
+
+
+def _span(seconds):
+    varies = switch("speed-varies-percent") / 100
+    return Span(now(), now() + IMAGE_START_SECONDS + seconds * random.uniform(1 - varies, 1 + varies))
