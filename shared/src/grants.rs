@@ -6,7 +6,7 @@ use crate::plan::{Delivery, Route};
 use crate::settings::{ReceiverRole, setting};
 use crate::{Clients, Context, ErrorKind, Place, StepError, names};
 use aws_sdk_kms::Client;
-use aws_sdk_kms::types::GrantOperation;
+use aws_sdk_kms::types::{GrantListEntry, GrantOperation};
 use serde::{Deserialize, Serialize};
 
 /// What EC2 needs to read a shared encrypted snapshot on the receiver's behalf.
@@ -112,4 +112,96 @@ impl Grants {
         })?;
         Ok(Grant { kms_key_id: key.clone(), grant_id: grant_id.to_owned() })
     }
+
+    /// Takes all of these back and reads back that they are gone.
+    ///
+    /// # Errors
+    /// `RevokeFailed`, with the grant ids, when a grant is still there; `Throttled` and `Unavailable` as AWS says.
+    pub async fn take_back(&self, grants: &[Grant]) -> Result<(), StepError> {
+        let mut stays = Vec::new();
+        for grant in grants {
+            note(self.revoke(grant).await, &mut stays)?;
+        }
+        all_gone(&stays)?;
+        for grant in grants {
+            note(self.prove(grant).await, &mut stays)?;
+        }
+        all_gone(&stays)
+    }
+
+    /// The key's grants whose name is as asked for.
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ListGrants.html>
+    pub async fn listed(&self, key: &KeyArn, wanted: impl Fn(&str) -> bool) -> Result<Vec<Grant>, StepError> {
+        let (kms, at) = self.kms(key)?;
+        let mut pages = kms.list_grants().key_id(key.as_str()).limit(100).into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(entry) = pages.next().await {
+            let entry: GrantListEntry = entry.doing("kms:ListGrants", key, &at).map_err(unproved)?;
+            if let Some(grant_id) = entry.grant_id()
+                && entry.name().is_some_and(&wanted)
+            {
+                found.push(Grant { kms_key_id: key.clone(), grant_id: grant_id.to_owned() });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Gone already is success.
+    async fn revoke(&self, grant: &Grant) -> Result<(), StepError> {
+        let (kms, at) = self.kms(&grant.kms_key_id)?;
+        let answer = kms.revoke_grant().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
+        match answer.doing("kms:RevokeGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), &at) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => Ok(()),
+            Err(error) => Err(unproved(error)),
+        }
+    }
+
+    /// Reads back that the grant is gone.
+    async fn prove(&self, grant: &Grant) -> Result<(), StepError> {
+        let (kms, at) = self.kms(&grant.kms_key_id)?;
+        let answer = kms.list_grants().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
+        let left = match answer.doing("kms:ListGrants", &grant.kms_key_id, &at) {
+            Ok(answer) => answer.grants().len(),
+            Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => 0,
+            Err(error) => return Err(unproved(error)),
+        };
+        if left == 0 {
+            return Ok(());
+        }
+        let message = format!(
+            "Grant {} of {} in {at} was revoked and is still listed. If this lasts, revoke it by hand: aws kms revoke-grant \
+             --key-id {} --grant-id {}",
+            grant.grant_id, grant.kms_key_id, grant.kms_key_id, grant.grant_id
+        );
+        Err(StepError::new(ErrorKind::RevokeFailed, message))
+    }
+}
+
+/// A grant that cannot be taken back must not keep the others open: it is told of when they are done.
+fn note(answer: Result<(), StepError>, stays: &mut Vec<String>) -> Result<(), StepError> {
+    match answer {
+        Err(error) if error.kind == ErrorKind::RevokeFailed => stays.push(error.message),
+        answer => answer?,
+    }
+    Ok(())
+}
+
+/// An error holds 32,768 characters; this many grants fit.
+const MOST_TOLD: usize = 30;
+
+fn all_gone(stays: &[String]) -> Result<(), StepError> {
+    if stays.is_empty() {
+        return Ok(());
+    }
+    let mut message = stays.iter().take(MOST_TOLD).map(String::as_str).collect::<Vec<_>>().join("\n");
+    if stays.len() > MOST_TOLD {
+        message.push_str(&format!("\nand {} more", stays.len() - MOST_TOLD));
+    }
+    Err(StepError::new(ErrorKind::RevokeFailed, message))
+}
+
+/// As long as nobody can say that a grant is gone, it counts as open.
+fn unproved(error: StepError) -> StepError {
+    if error.kind.is_aws_s_own() { error } else { error.as_kind(ErrorKind::RevokeFailed) }
 }

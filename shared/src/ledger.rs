@@ -1,7 +1,7 @@
 //! What a run may touch, written before its first effect, so that it can be undone whatever happens to the run.
 
-use crate::ids::{AccountId, Holder, KeyArn, Region, SnapshotId};
-use crate::plan::{Bake, Run, StandingImage};
+use crate::ids::{AccountId, Holder, ImageId, KeyArn, SnapshotId};
+use crate::plan::{Bake, PlannedRegion, Run, StandingImage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Ledger {
     pub run: Run,
     pub bake: Bake,
-    pub regions: BTreeSet<Region>,
+    pub regions: Vec<PlannedRegion>,
     pub accounts: BTreeSet<AccountId>,
     /// The owner's keys that are granted on.
     pub keys: BTreeSet<KeyArn>,
+    pub keep_hops: bool,
 }
 
 /// Which run has a bake: only one at a time.
@@ -29,6 +30,8 @@ pub struct Claim {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Sharing {
     pub run: Run,
+    /// What the shared image is a copy of, if it is not that one itself.
+    pub golden_image_id: ImageId,
     /// The accounts that the bake has added, by this run or one before it.
     pub accounts: BTreeSet<Holder>,
     /// Who had launch permission before.

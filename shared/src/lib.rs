@@ -12,10 +12,14 @@ pub mod images;
 pub mod ledger;
 pub mod names;
 pub mod outcome;
+#[cfg(feature = "ec2")]
+pub mod permissions;
 pub mod plan;
 pub mod prediction;
 pub mod readiness;
 pub mod receivers;
+#[cfg(feature = "ec2")]
+pub mod removal;
 pub mod request;
 pub mod revoke;
 pub mod runner;

@@ -42,9 +42,14 @@ pub fn delivery(bake: &BakeId, delivery: &Delivery) -> String {
     }
 }
 
+/// All grants of a stack's runs begin with this.
+pub fn stack_grants(stack: &str) -> String {
+    format!("ami-bakery/{stack}/")
+}
+
 /// All grants of a run begin with this. A later run of the same bake is another run.
 pub fn run_grants(stack: &str, run: &BakeId) -> String {
-    format!("ami-bakery/{stack}/{run}/")
+    format!("{}{run}/", stack_grants(stack))
 }
 
 /// The name of the grants that a run makes for one delivery. With the same name and parameters KMS answers with the

@@ -44,7 +44,12 @@ pub fn results_key(run: &BakeId, region: &Region) -> String {
 }
 
 pub fn sharing_key(region: &Region, image: &ImageId) -> String {
-    format!("shared/{region}/{image}.json")
+    format!("{}{image}.json", sharing_prefix(region))
+}
+
+/// The records of all images that are shared in a Region begin with this.
+pub fn sharing_prefix(region: &Region) -> String {
+    format!("shared/{region}/")
 }
 
 /// All that stands of an image begins with this.

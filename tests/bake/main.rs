@@ -5,3 +5,4 @@ mod refused;
 mod regions;
 mod repeated;
 mod shared;
+mod swept;

@@ -1,7 +1,5 @@
 //! The receiver copies the shared image and encrypts it under its own key; `Cancel` removes a copy that is given up.
 
-mod cancel;
-
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_kms::Client as Kms;
 use bakery::ids::{ImageId, KeyArn, Region};
@@ -12,7 +10,7 @@ use bakery::prediction::START;
 use bakery::readiness::ImageLook;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
-use bakery::{Aws, Context, ErrorKind, Place, StepError};
+use bakery::{Aws, Context, ErrorKind, Place, StepError, removal};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -121,7 +119,7 @@ impl ThisCopy<'_> {
             return Ok(copy.image_id);
         }
         // What failed before still holds its name.
-        cancel::remove(self.ec2, dead, self.place).await?;
+        removal::remove(self.ec2, dead, self.place).await?;
         if !self.is_owner() {
             key_is_visible(self.clients, self.input, self.place).await?;
         }
@@ -141,16 +139,16 @@ impl ThisCopy<'_> {
         {
             match bakery::images::look(self.ec2, &known, self.place).await? {
                 Some(copy) => copies.push(copy),
-                None => cancel::remove_unseen(self.ec2, &known, self.place).await?,
+                None => removal::remove_unseen(self.ec2, &known, self.place).await?,
             }
         }
         copies.retain(|copy| {
             let ours = copy.tags.get(RUN_TAG).is_some_and(|found| found == run);
             ours || copy.state != "available" || self.input.delivery.route == Route::Hop
         });
-        let removed = cancel::remove(self.ec2, copies, self.place).await?;
+        let removed = removal::remove(self.ec2, copies, self.place).await?;
         let tags = [(STACK_TAG, self.clients.stack.as_str()), (DELIVERY_TAG, self.id), (RUN_TAG, run)];
-        cancel::remove_snapshots(self.ec2, &tags, self.place).await?;
+        removal::remove_snapshots(self.ec2, &tags, self.place).await?;
         Ok(removed)
     }
 

@@ -6,7 +6,7 @@ use bakery::form::Problems;
 use bakery::ids::{BakeId, KeyArn};
 use bakery::ledger::{Claim, Ledger};
 use bakery::plan::{Delivery, Plan, Run};
-use bakery::store::{Stored, claim_key, deliveries_key, ledger_key};
+use bakery::store::{Stored, claim_key, ledger_key};
 use bakery::{Context, ErrorKind, StepError};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -59,14 +59,15 @@ pub async fn open(
     let ledger = Ledger {
         run: plan.run.clone(),
         bake: plan.bake.clone(),
-        regions: deliveries.iter().map(|delivery| delivery.region.clone()).collect(),
+        regions: plan.regions.clone(),
         accounts: deliveries.iter().map(|delivery| delivery.account_id.clone()).collect(),
         keys,
+        keep_hops: plan.keep_hops,
     };
     clients.store.put(&ledger_key(&plan.run.name), &ledger).await?;
     for region in &ledger.regions {
-        let list: Vec<_> = deliveries.iter().filter(|delivery| delivery.region == *region).collect();
-        clients.store.put(&deliveries_key(&plan.run.name, region), &list).await?;
+        let list: Vec<_> = deliveries.iter().filter(|delivery| delivery.region == region.region).collect();
+        clients.store.put(&region.deliveries_key, &list).await?;
     }
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! Takes grants back and proves it: those of one delivery, all that a run still has in a Region, or those that stand.
 
-use aws_sdk_kms::types::GrantListEntry;
 use bakery::grants::{Grant, Grants, Wanted};
 use bakery::ids::{Holder, ImageId, KeyArn};
 use bakery::plan::{Delivery, PlannedRegion, Run, StandingImage};
-use bakery::{Aws, Context, ErrorKind, StepError, names};
+use bakery::{Aws, StepError, names};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -56,7 +55,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             };
             let mut found = Vec::new();
             for key in &kms_key_ids {
-                found.extend(listed(grants, key, ours).await?);
+                found.extend(grants.listed(key, ours).await?);
             }
             found
         }
@@ -67,44 +66,13 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             let theirs = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
             let mut found = Vec::new();
             for key in &image.kms_key_ids {
-                found.extend(listed(grants, key, theirs).await?);
+                found.extend(grants.listed(key, theirs).await?);
             }
             found
         }
     };
-    let mut stays = Vec::new();
-    for grant in &found {
-        note(revoke(grants, grant).await, &mut stays)?;
-    }
-    all_gone(&stays)?;
-    for grant in &found {
-        note(prove(grants, grant).await, &mut stays)?;
-    }
-    all_gone(&stays)?;
+    grants.take_back(&found).await?;
     Ok(Output { revoked: found.len() })
-}
-
-/// A grant that cannot be taken back must not keep the others open: it is told of when they are done.
-fn note(answer: Result<(), StepError>, stays: &mut Vec<String>) -> Result<(), StepError> {
-    match answer {
-        Err(error) if error.kind == ErrorKind::RevokeFailed => stays.push(error.message),
-        answer => answer?,
-    }
-    Ok(())
-}
-
-/// An error holds 32,768 characters; this many grants fit.
-const MOST_TOLD: usize = 30;
-
-fn all_gone(stays: &[String]) -> Result<(), StepError> {
-    if stays.is_empty() {
-        return Ok(());
-    }
-    let mut message = stays.iter().take(MOST_TOLD).map(String::as_str).collect::<Vec<_>>().join("\n");
-    if stays.len() > MOST_TOLD {
-        message.push_str(&format!("\nand {} more", stays.len() - MOST_TOLD));
-    }
-    Err(StepError::new(ErrorKind::RevokeFailed, message))
 }
 
 /// The grant, if its id was lost with the answer. `ListGrants` may not show it yet, so the
@@ -115,59 +83,6 @@ async fn lost(grants: &Grants, wanted: &Wanted) -> Result<Vec<Grant>, StepError>
         // Come back: it may be there.
         Err(error) if error.kind.is_aws_s_own() => Err(error),
         // The first call was most likely refused for the same reason; what can be seen decides.
-        Err(_) => listed(grants, &wanted.kms_key_id, |found| found == wanted.name).await,
+        Err(_) => grants.listed(&wanted.kms_key_id, |found| found == wanted.name).await,
     }
-}
-
-/// The key's grants whose name is as asked for.
-/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ListGrants.html>
-async fn listed(grants: &Grants, key: &KeyArn, wanted: impl Fn(&str) -> bool) -> Result<Vec<Grant>, StepError> {
-    let (kms, at) = grants.kms(key)?;
-    let mut pages = kms.list_grants().key_id(key.as_str()).limit(100).into_paginator().items().send();
-    let mut found = Vec::new();
-    while let Some(entry) = pages.next().await {
-        let entry: GrantListEntry = entry.doing("kms:ListGrants", key, &at).map_err(unproved)?;
-        if let Some(grant_id) = entry.grant_id()
-            && entry.name().is_some_and(&wanted)
-        {
-            found.push(Grant { kms_key_id: key.clone(), grant_id: grant_id.to_owned() });
-        }
-    }
-    Ok(found)
-}
-
-/// Gone already is success.
-async fn revoke(grants: &Grants, grant: &Grant) -> Result<(), StepError> {
-    let (kms, at) = grants.kms(&grant.kms_key_id)?;
-    let answer = kms.revoke_grant().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
-    match answer.doing("kms:RevokeGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), &at) {
-        Ok(_) => Ok(()),
-        Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => Ok(()),
-        Err(error) => Err(unproved(error)),
-    }
-}
-
-/// As long as nobody can say that a grant is gone, it counts as open.
-fn unproved(error: StepError) -> StepError {
-    if error.kind.is_aws_s_own() { error } else { error.as_kind(ErrorKind::RevokeFailed) }
-}
-
-/// Reads back that the grant is gone.
-async fn prove(grants: &Grants, grant: &Grant) -> Result<(), StepError> {
-    let (kms, at) = grants.kms(&grant.kms_key_id)?;
-    let answer = kms.list_grants().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
-    let left = match answer.doing("kms:ListGrants", &grant.kms_key_id, &at) {
-        Ok(answer) => answer.grants().len(),
-        Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => 0,
-        Err(error) => return Err(unproved(error)),
-    };
-    if left == 0 {
-        return Ok(());
-    }
-    let message = format!(
-        "Grant {} of {} in {at} was revoked and is still listed. If this lasts, revoke it by hand: aws kms revoke-grant \
-         --key-id {} --grant-id {}",
-        grant.grant_id, grant.kms_key_id, grant.kms_key_id, grant.grant_id
-    );
-    Err(StepError::new(ErrorKind::RevokeFailed, message))
 }

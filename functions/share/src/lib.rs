@@ -2,18 +2,17 @@
 //! bake has added, never what was there before. What is shared to stay is written down, so that a request can take it
 //! back.
 
-mod permissions;
 mod standing;
 mod temporary;
 
 use aws_sdk_ec2::Client;
 use bakery::ids::{AccountId, Holder, ImageId};
 use bakery::ledger::Standing;
+use bakery::permissions::Permissions;
 use bakery::plan::{Image, PlannedRegion, Run, StandingImage};
 use bakery::settings::AllowedReceivers;
 use bakery::store::{Store, Stored, standing_key};
 use bakery::{Aws, ErrorKind, Place, StepError};
-use permissions::Permissions;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
 //! What receivers have been given to stay, and how it is taken back: all that AMI Bakery gave, and nothing else.
 
-use crate::permissions::{Permissions, State};
 use crate::{Clients, Here, TakeBack, written};
 use bakery::StepError;
 use bakery::ids::Holder;
 use bakery::ledger::{Sharing, Standing};
+use bakery::permissions::{Permissions, State};
 use bakery::plan::StandingImage;
 use bakery::store::{Stored, sharing_key, standing_key};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,9 +1,9 @@
 //! What receivers need for as long as they copy: permission to launch from the image and to read its snapshots.
 
-use crate::permissions::{Permissions, State};
 use crate::{Clients, Here, standing, written};
 use bakery::ids::Holder;
 use bakery::ledger::Sharing;
+use bakery::permissions::{Permissions, State};
 use bakery::plan::{Delivery, Route};
 use bakery::store::sharing_key;
 use bakery::{ErrorKind, StepError};
@@ -49,8 +49,13 @@ async fn note(
         return Ok(());
     }
     let before = permissions.read().await?;
-    let record =
-        Sharing { run: here.run.clone(), accounts: accounts.clone(), image: before.image, snapshots: before.snapshots };
+    let record = Sharing {
+        run: here.run.clone(),
+        golden_image_id: here.golden_image_id.clone(),
+        accounts: accounts.clone(),
+        image: before.image,
+        snapshots: before.snapshots,
+    };
     written(clients.store.create(&key, &record).await?, &key)
 }
 

@@ -116,10 +116,16 @@ def test_tolerated_failures(tolerant):
         ({"ToleratedFailurePercentage": 33.4}, True),
         ({"ToleratedFailureCount": 1}, True),
         ({"ToleratedFailureCount": 1, "ToleratedFailurePercentage": 1}, False),
+        ({"ToleratedFailureCount": 0}, False),
+        ({"ToleratedFailurePercentage": "{% $states.input.percentage %}"}, False),
+        ({"ToleratedFailurePercentage": "{% $states.input.percentage + 0.4 %}"}, True),
+        ({"ToleratedFailureCount": "{% $states.input.count %}"}, True),
+        ({"ToleratedFailureCount": "{% $states.input.count - 1 %}"}, False),
     ],
 )
 def test_failures_are_tolerated_as_far_as_it_says(machines, tolerance, tolerated):
-    found = machines.run({"Each": machine_map([1, 2, 3], PICKY, "DISTRIBUTED", **tolerance)})
+    states = {"Each": machine_map([1, 2, 3], PICKY, "DISTRIBUTED", **tolerance)}
+    found = machines.run(states, {"count": 1, "percentage": 33})
     (run,) = machines.client.list_map_runs(executionArn=found["executionArn"])["mapRuns"]
     status = machines.client.describe_map_run(mapRunArn=run["mapRunArn"])["status"]
     if tolerated:
@@ -127,6 +133,25 @@ def test_failures_are_tolerated_as_far_as_it_says(machines, tolerance, tolerated
     else:
         assert (found["error"], status) == ("States.ExceedToleratedFailureThreshold", "FAILED")
         assert "MapRunFailed" in machines.types(found["executionArn"])
+
+
+@pytest.mark.parametrize("tolerance", [100, 100.0, "{% 100 %}"])
+def test_who_tolerates_all_failures_never_fails(machines, tolerance):
+    each = machine_map([2, 2, 2], PICKY, "DISTRIBUTED", ToleratedFailurePercentage=tolerance)
+    assert [found["Status"] for found in machines.output({"Each": each})] == ["FAILED"] * 3
+
+
+@pytest.mark.parametrize("field", ["ToleratedFailureCount", "ToleratedFailurePercentage"])
+@pytest.mark.parametrize("value", ["-1", "'1'", "100.5", "true"])
+def test_what_is_tolerated_is_a_number(machines, field, value):
+    found = machines.run({"Each": machine_map([1], PICKY, "DISTRIBUTED", **{field: f"{{% {value} %}}"})})
+    assert found["error"] == "States.QueryEvaluationError"
+
+
+def test_too_many_failures_can_be_caught(machines):
+    caught = [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "Next": "Caught"}]
+    states = {"Each": machine_map([2], PICKY, "DISTRIBUTED", Catch=caught), "Caught": passing("caught")}
+    assert machines.output(states) == "caught"
 
 
 def test_map_run_counts(machines, tolerant):
@@ -198,6 +223,13 @@ def test_children_do_not_see_the_parents_variables(machines):
     look = {"Look": passing("{% $exists($secret) %}")}
     states = {"Set": passing({}, Assign={"secret": 1}, Next="Each"), "Each": machine_map([1], look, "DISTRIBUTED")}
     assert machines.output(states) == [False]
+
+
+def test_what_children_do_not_see_is_an_error_of_theirs(machines):
+    look = {"Look": passing("{% $secret %}")}
+    each = machine_map([1], look, "DISTRIBUTED", ToleratedFailurePercentage=100)
+    (found,) = machines.output({"Set": passing({}, Assign={"secret": 1}, Next="Each"), "Each": each})
+    assert (found["Status"], found["Error"]) == ("FAILED", "States.QueryEvaluationError")
 
 
 def test_children_may_assign_the_parents_names(machines):

@@ -188,6 +188,7 @@ fn noted(of_run: &str, accounts: &[&str]) -> Sharing {
     let friend = || BTreeSet::from([id(FRIEND)]);
     Sharing {
         run: run(of_run),
+        golden_image_id: id(IMAGE),
         accounts: accounts.iter().copied().map(id).collect(),
         image: friend(),
         snapshots: SNAPSHOTS.map(|snapshot| (id(snapshot), friend())).into(),

@@ -10,10 +10,13 @@ from . import (
     map_runs,
     maps,
     paths,
+    progress,
+    redriving,
     seams,
     tasks,
     timeouts,
     tokens,
+    tolerances,
     variables,
     waiting,
 )
@@ -29,12 +32,15 @@ def install(endpoint):
     variables.install()
     choices.install()
     limits.install()
+    progress.install()
     waiting.install()
     timeouts.install()
     maps.install()
     map_runs.install()
+    tolerances.install()
     tasks.install(endpoint)
     executions.install()
     looking.install()
+    redriving.install()
     tokens.install()
     definitions.install()

@@ -9,6 +9,11 @@ import threading
 import uuid
 
 from ..timestamps import ClockDatetime
+from .progress import go_on
+
+
+def now():
+    return ClockDatetime.now(datetime.UTC)
 
 
 class ChildExecution:
@@ -19,7 +24,8 @@ class ChildExecution:
         # arn:…:stateMachine:<machine>/<label> becomes arn:…:execution:<machine>/<label>:<name>
         self.execution_arn = map_run.map_state_machine_arn.replace(":stateMachine:", ":execution:") + f":{self.name}"
         self.map_run_arn, self.state_machine_arn = map_run.map_run_arn, map_run.map_state_machine_arn
-        self.start_date, self.stop_date = ClockDatetime.now(datetime.UTC), None
+        self.start_date, self.stop_date = now(), None
+        self.redrive_count, self.redrive_date = 0, None
         self.input, self.output, self.error, self.cause = value, None, None, None
         self.status = "RUNNING"
         self.env = self._environment(parent)
@@ -54,23 +60,31 @@ class ChildExecution:
         env = self.env
         details = {"input": json.dumps(self.input), "inputDetails": {"truncated": False}}
         details["roleArn"] = env.aws_execution_details.role_arn
-        env.event_manager.add_event(
-            context=env.event_history_context,
-            event_type="ExecutionStarted",
-            event_details={"executionStartedEventDetails": details},
-            update_source_event_id=False,
-        )
+        if not self.redrive_count:
+            env.event_manager.add_event(
+                context=env.event_history_context,
+                event_type="ExecutionStarted",
+                event_details={"executionStartedEventDetails": details},
+                update_source_event_id=False,
+            )
         program.eval(env)
         self._note_end()
 
+    def redrive(self, parent):
+        """Goes on where it has ended, as an execution of the parent that has been redriven."""
+        self.redrive_count, self.redrive_date = self.redrive_count + 1, now()
+        self.stop_date = self.error = self.cause = None
+        self.status = "RUNNING"
+        self.env = go_on(self.env, self._environment(parent), self)
+
     def stop(self, error=None, cause=None):
-        self.env.set_stop(stop_date=ClockDatetime.now(datetime.UTC), error=error, cause=cause)
+        self.env.set_stop(stop_date=now(), error=error, cause=cause)
 
     def _note_end(self):
         from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped, ProgramTimedOut
 
         end = self.env.program_state()
-        self.stop_date = ClockDatetime.now(datetime.UTC)
+        self.stop_date = now()
         if isinstance(end, ProgramError):
             self.error, self.cause = end.error.get("error"), end.error.get("cause")
             self.status = "FAILED"
@@ -95,7 +109,7 @@ class ChildExecution:
             "Input": json.dumps(self.input, separators=(",", ":")),
             "InputDetails": {"Included": True},
             "Name": self.name,
-            "RedriveCount": 0,
+            "RedriveCount": self.redrive_count,
             "RedriveStatus": "REDRIVABLE_BY_MAP_RUN",
             "StartDate": self.start_date.isoformat(),
             "StateMachineArn": self.state_machine_arn,
@@ -112,11 +126,15 @@ class ChildExecution:
             "name": self.name,
             "status": self.status,
             "startDate": self.start_date,
+            "redriveCount": self.redrive_count,
         }
-        return found | ({"stopDate": self.stop_date} if self.stop_date else {})
+        dates = {"stopDate": self.stop_date, "redriveDate": self.redrive_date}
+        return found | {name: date for name, date in dates.items() if date}
 
     def described(self):
         found = self.listed() | {"input": json.dumps(self.input, separators=(",", ":"))}
+        is_open = self.status in ("FAILED", "ABORTED", "TIMED_OUT")
+        found |= {"redriveStatus": "REDRIVABLE_BY_MAP_RUN" if is_open else "NOT_REDRIVABLE"}
         if self.status == "SUCCEEDED":
             found["output"] = json.dumps(self.output, separators=(",", ":"))
         return found | {key: value for key, value in (("error", self.error), ("cause", self.cause)) if value}

@@ -1,9 +1,13 @@
-"""Definitions: how they are read, and how CloudFormation makes machines of them."""
+"""Definitions: which are refused, how they are read, and how CloudFormation makes machines of them."""
 
 import functools
 import json
 import re
 
+from . import checking
+
+#: https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinition.html
+MOST_CHARACTERS, MOST_DIAGNOSTICS = 1_048_576, 100
 _WHOLE_PERCENTAGE = re.compile(r'("ToleratedFailurePercentage"\s*:\s*\d+)(?![\d.])')
 
 
@@ -12,8 +16,11 @@ def install():
     from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
     from moto.stepfunctions.parser.asl.parse import preprocessor
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
+    from moto.stepfunctions.responses import StepFunctionResponse
 
+    StepFunctionsParserBackend._validate_definition = staticmethod(_refuse)
+    StepFunctionResponse.validate_state_machine_definition = _validate
     preprocessor.Preprocessor._inner_string_of = staticmethod(_text)
     preprocessor.from_string_literal = _text
     AmazonStateLanguageParser.parse = staticmethod(_parsed_once(AmazonStateLanguageParser.parse))
@@ -23,6 +30,43 @@ def install():
     for name, position in (("create_from_cloudformation_json", 1), ("update_from_cloudformation_json", 2)):
         original = getattr(models.StateMachine, name).__func__
         setattr(models.StateMachine, name, classmethod(_substituted(original, position)))
+
+
+def _refuse(definition):
+    """What could not run is refused, with all that is wrong with it; moto takes whatever its grammar does."""
+    from moto.stepfunctions.parser.api import InvalidDefinition
+
+    if found := _problems(definition):
+        raise InvalidDefinition(f"Invalid State Machine Definition: '{', '.join(map(str, found))}'")
+
+
+def _validate(self):
+    """ValidateStateMachineDefinition tells what would be refused, and why; moto does not have it."""
+    from moto.core.responses import ActionResult
+
+    found = _problems(self._get_param("definition"))
+    most = self._get_int_param("maxResults") or MOST_DIAGNOSTICS
+    told = [{"severity": "ERROR", **{k: v for k, v in one._asdict().items() if v is not None}} for one in found[:most]]
+    return ActionResult({"result": "FAIL" if found else "OK", "diagnostics": told, "truncated": len(found) > most})
+
+
+def _problems(definition):
+    from moto.core.exceptions import AWSError
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    class ValidationException(AWSError):
+        TYPE = "ValidationException"
+
+    if not 1 <= len(definition) <= MOST_CHARACTERS:
+        message = "1 validation error detected: Value at 'definition' failed to satisfy constraint: "
+        raise ValidationException(f"{message}Member must have length between 1 and {MOST_CHARACTERS}")
+    found = checking.problems(definition)
+    if not found:
+        try:
+            AmazonStateLanguageParser.parse(definition)
+        except Exception as error:  # whatever it is, the engine cannot run this
+            found = [checking.not_allowed(str(error))]
+    return found
 
 
 def _text(parser_rule_context):
@@ -63,7 +107,10 @@ def _let_cloudformation_make_machines_that_run(models, backends):
 
 
 def _substituted(create, position):
-    """CloudFormation puts the DefinitionSubstitutions into the definition; moto ignores them."""
+    """CloudFormation puts the DefinitionSubstitutions into the definition; moto ignores them. A stack whose machine is
+    refused fails; here CreateStack and UpdateStack do, for moto knows no stack that has failed."""
+    from moto.cloudformation.exceptions import ValidationError
+    from moto.stepfunctions.parser.api import InvalidDefinition
 
     def substituted(cls, *arguments, **named):
         arguments = list(arguments)
@@ -71,7 +118,10 @@ def _substituted(create, position):
             named["cloudformation_json"] = _with_substitutions(named["cloudformation_json"])
         else:
             arguments[position] = _with_substitutions(arguments[position])
-        return create(cls, *arguments, **named)
+        try:
+            return create(cls, *arguments, **named)
+        except InvalidDefinition as error:
+            raise ValidationError(message=error.message) from error
 
     return substituted
 

@@ -96,12 +96,13 @@ def _run(self):
         "inputDetails": {"truncated": False},
         "roleArn": details.aws_execution_details.role_arn,
     }
-    self.env.event_manager.add_event(
-        context=self.env.event_history_context,
-        event_type="ExecutionStarted",
-        event_details={"executionStartedEventDetails": started},
-        update_source_event_id=False,
-    )
+    if not self._execution_communication.execution.redrive_count:
+        self.env.event_manager.add_event(
+            context=self.env.event_history_context,
+            event_type="ExecutionStarted",
+            event_details={"executionStartedEventDetails": started},
+            update_source_event_id=False,
+        )
     self._program.eval(self.env)
     self._execution_communication.terminated()
 

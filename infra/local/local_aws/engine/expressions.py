@@ -76,6 +76,39 @@ def _parsed(text):
     return expression
 
 
+def syntax_error(text):
+    """What keeps a text from being an expression, if anything does."""
+    try:
+        _parsed(text)
+    except jexception.JException as error:
+        return str(error)
+    return None
+
+
+#: Parts of an expression that are evaluated for each of the values that they follow, or belong to none.
+_WITH_CONTEXT = {"stages", "predicate", "group", "terms", "pattern", "update", "delete"}
+
+
+def names_of_nothing(text):
+    """The names that an expression reads at its top level: of nothing, for there is no input but `$states.input`."""
+    return list(dict.fromkeys(_names_of_nothing(_parsed(text).ast)))
+
+
+def _names_of_nothing(node):
+    if isinstance(node, (list, tuple)):
+        for each in node:
+            yield from _names_of_nothing(each)
+    elif getattr(node, "type", None) == "path":
+        first = node.steps[0]  # the others read of what it gives
+        if first.type == "name":
+            yield first.value
+        yield from _names_of_nothing(first)
+    elif hasattr(node, "type"):
+        for name, part in vars(node).items():
+            if name not in _WITH_CONTEXT and (isinstance(part, (list, tuple)) or hasattr(part, "type")):
+                yield from _names_of_nothing(part)
+
+
 def _used_of_states(text, states):
     """The input of an execution can be large, and most expressions use little of `$states`."""
     used = set(_STATES.findall(text))

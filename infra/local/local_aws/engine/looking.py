@@ -2,6 +2,7 @@
 
 import json
 
+from . import redriving
 from .children import children
 
 #: https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html, API_ListExecutions.html
@@ -28,7 +29,11 @@ def describe_execution(self):
     if child:
         return child.described()
     execution = self.stepfunction_backend.describe_execution(arn)
-    found = _listed(execution) | {"input": execution.execution_input, "inputDetails": {"included": True}}
+    found = (
+        _listed(execution)
+        | redriving.told(execution)
+        | {"input": execution.execution_input, "inputDetails": {"included": True}}
+    )
     if execution.status == "SUCCEEDED":
         found["output"] = json.dumps(execution.output, separators=(",", ":"))
         found["outputDetails"] = {"included": True}

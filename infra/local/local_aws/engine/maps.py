@@ -26,7 +26,8 @@ def _evaluate(self, env):
 
     eval_input = env.stack.pop()
     pool = JobPool(job_program=self._get_iteration_program(), job_inputs=eval_input.input_items)
-    items = len(eval_input.input_items)
+    _leave_out_what_is_done(pool, env.progress)
+    items = len(pool._open_jobs)
     count = min(items, eval_input.max_concurrency or MOST_AT_ONCE, MOST_AT_ONCE)
     iterations = [self._create_worker(env=env, eval_input=eval_input, job_pool=pool) for _ in range(count)]
     workers = [Worker(target=iteration.eval) for iteration in iterations]
@@ -41,6 +42,16 @@ def _evaluate(self, env):
     if pool.get_worker_exception() is not None:
         raise pool.get_worker_exception()
     env.stack.append([job.job_output for job in pool.get_closed_jobs()])
+
+
+def _leave_out_what_is_done(pool, progress):
+    """A Map that is redriven runs only the iterations that have not succeeded."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job import JobClosed
+
+    for job in list(pool._open_jobs):
+        if part := progress.part_that_is_done(job.job_program, job.job_index):
+            pool._open_jobs.remove(job)
+            pool._closed_jobs.add(JobClosed(job_index=job.job_index, job_output=part.output))
 
 
 def _work_off(self):

@@ -27,6 +27,8 @@ def _evaluate(self, env):
 
     self.timeout.eval(env=env)
     seconds = env.stack.pop()
+    if env.states.context_object.context_object_data["State"]["RetryCount"]:
+        env.progress.forget_parts()  # a Map or a Parallel that is tried again begins anew, one that is redriven does not
     frame = env.open_frame()
     frame.states.reset(input_value=env.states.get_input())
     frame.stack = copy.deepcopy(env.stack)

@@ -8,6 +8,7 @@ import types
 from ..clock import clock
 from ..timestamps import ClockDatetime
 from ..workers import Event, Latch, Worker
+from . import progress
 from .seams import failure
 
 
@@ -77,12 +78,17 @@ def _limit_the_execution():
     from moto.stepfunctions.parser.asl.component.program.program import Program
 
     def evaluate(self, env):
+        first = progress.begin(env, self)
+        if first is None:
+            env.set_ended()
+            return
         if env.program_state() is None or env.is_running():
-            env.next_state_name = self.start_at.start_at_name
+            env.next_state_name = first
         seconds = self.timeout_seconds and self.timeout_seconds.timeout_seconds
         alarm = clock.call_in(seconds, env.set_timed_out) if seconds else None
         try:
             self._eval_body(env)
+            progress.end(env)
         finally:
             if alarm:
                 alarm.cancel()

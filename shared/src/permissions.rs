@@ -1,13 +1,13 @@
 //! Launch permission on an image, and permission to create volumes from its snapshots.
 
+use crate::ids::{Holder, ImageId, SnapshotId};
+use crate::ledger::{Sharing, Standing};
+use crate::{Context, ErrorKind, Place, StepError};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName, LaunchPermission,
     LaunchPermissionModifications, SnapshotAttributeName,
 };
-use bakery::ids::{Holder, ImageId, SnapshotId};
-use bakery::ledger::{Sharing, Standing};
-use bakery::{Context, ErrorKind, Place, StepError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// At most this many changes in one call:

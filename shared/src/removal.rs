@@ -1,10 +1,10 @@
-//! Removes the copies of a delivery that is given up.
+//! Removes the copies of a delivery that is given up, with their snapshots.
 
+use crate::ids::{ImageId, SnapshotId};
+use crate::images::tagged_snapshots;
+use crate::readiness::ImageLook;
+use crate::{Context, ErrorKind, Place, StepError};
 use aws_sdk_ec2::Client;
-use bakery::ids::{ImageId, SnapshotId};
-use bakery::images::tagged_snapshots;
-use bakery::readiness::ImageLook;
-use bakery::{Context, ErrorKind, Place, StepError};
 
 /// Deregisters every copy that the delivery has made, with its snapshots, and sees them gone. `DeregisterImage` cancels
 /// a copy that is pending: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/CopyingAMIs.html#ami-copy-stop>
@@ -21,7 +21,7 @@ pub async fn remove(ec2: &Client, copies: Vec<ImageLook>, at: &Place) -> Result<
         }
     }
     for copy in &copies {
-        if bakery::images::look(ec2, copy, at).await?.is_some_and(|image| image.state != "deregistered") {
+        if crate::images::look(ec2, copy, at).await?.is_some_and(|image| image.state != "deregistered") {
             let message = format!("Image {copy} in {at} is deregistered and can still be seen.");
             return Err(StepError::new(ErrorKind::NotVisibleYet, message));
         }

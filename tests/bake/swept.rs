@@ -1,0 +1,118 @@
+//! Runs that are stopped: nobody else could take back what they left.
+
+use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS};
+use ami_bakery_tests::world::{World, images};
+use aws_sdk_sfn::types::ExecutionStatus;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+const SWEEP: &str = "arn:aws:states:us-east-1:111111111111:stateMachine:ami-bakery-sweep";
+/// Real time after which something is not going to happen any more.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Looks until it is so.
+#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !so().await {
+        assert!(begun.elapsed() < PATIENCE, "it never came to this: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn sweeps(owner: &Config) -> Vec<(ExecutionStatus, String)> {
+    let found = owner.sfn().list_executions().state_machine_arn(SWEEP).send().await.expect("sweeps are listed");
+    let mut all = Vec::new();
+    for one in found.executions() {
+        let sweep =
+            owner.sfn().describe_execution().execution_arn(one.execution_arn()).send().await.expect("it is known");
+        all.push((sweep.status().clone(), sweep.output().unwrap_or_default().to_owned()));
+    }
+    all
+}
+
+async fn stop(world: &World, execution: &str) {
+    world.owner.sfn().stop_execution().execution_arn(execution).send().await.expect("it is stopped");
+}
+
+async fn is_swept(world: &World) -> bool {
+    world.objects("open/").await.is_empty()
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_while_copies_are_made_leaves_nothing() {
+    let world = World::new().await;
+    let execution = world.start("web-1", &world.request()).await;
+    until("both receivers copy", async || {
+        let mut copies = 0;
+        for account in RECEIVERS {
+            copies += world.images(account).await.len();
+        }
+        copies == 2
+    })
+    .await;
+    assert_eq!(world.grants(&world.key).await.len(), 2, "the key is open to both");
+    stop(&world, &execution).await;
+    until("the sweep is done", async || is_swept(&world).await).await;
+    world.assert_nothing_is_left_open().await;
+    for account in RECEIVERS {
+        assert!(world.images(account).await.is_empty(), "the pending copy of {account} is removed");
+    }
+    assert_eq!(images(&world.owner).await.len(), 1, "the golden image stays");
+    let found = sweeps(&world.owner).await;
+    assert!(found.iter().any(|(_, output)| output.contains("\"TakenBack\":") && output.contains("web-1")), "{found:?}");
+    let mut again = world.request();
+    again["BakeId"] = json!("web-1");
+    let ended = world.bake("web-2", &again).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "run again it delivers: {ended:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_with_a_hop_leaves_none() {
+    let world = World::new().await;
+    let elsewhere = world.aws.account(OWNER, "eu-west-1").await;
+    let key = ami_bakery_tests::world::key(&elsewhere, None).await;
+    let there = ami_bakery_tests::world::key(&world.aws.account(RECEIVERS[0], "eu-west-1").await, None).await;
+    let mut request = world.request();
+    request["Keys"] = json!({"eu-west-1": key});
+    request["Receivers"] = json!([{"AccountId": RECEIVERS[0], "Regions": ["eu-west-1"], "KmsKeyId": there}]);
+    let execution = world.start("web-1", &request).await;
+    until("the hop is made", async || !images(&elsewhere).await.is_empty()).await;
+    stop(&world, &execution).await;
+    until("the sweep is done", async || is_swept(&world).await).await;
+    assert!(images(&elsewhere).await.is_empty(), "the hop is gone");
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn a_grant_that_comes_after_the_end_is_found_and_a_person_s_is_not_touched() {
+    let world = World::new().await;
+    let ended = world.bake("web-1", &world.request()).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    let kms = world.owner.kms();
+    let revoke = "arn:aws:iam::111111111111:role/ami-bakery-revoke";
+    let names = [
+        "ami-bakery/ami-bakery/web-1/222222222222/us-east-1",
+        "ami-bakery/staging/web-1/222222222222/us-east-1",
+        "ami-bakery-standing/ami-bakery/ami-0123456789abcdef0/222222222222/0123456789abcdef",
+        "by-hand",
+    ];
+    for name in names {
+        let grant = kms.create_grant().key_id(&world.key).name(name).retiring_principal(revoke);
+        let grant = grant.grantee_principal(format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]));
+        grant.operations("Decrypt".into()).send().await.expect("it is granted");
+    }
+    let sweep = world.owner.sfn().start_execution().state_machine_arn(SWEEP).input("{}").send().await;
+    let ended = world.end_of(sweep.expect("it starts").execution_arn()).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    let mut left = world.grants(&world.key).await;
+    left.sort_unstable();
+    assert_eq!(
+        left,
+        [
+            "ami-bakery-standing/ami-bakery/ami-0123456789abcdef0/222222222222/0123456789abcdef",
+            "ami-bakery/staging/web-1/222222222222/us-east-1",
+            "by-hand"
+        ]
+    );
+}
