@@ -48,7 +48,7 @@ pub enum Input {
     /// Which runs have died, as the ledger says.
     Find {},
     /// Takes back what one of them left in one Region.
-    Region(Left),
+    Region(Box<Left>),
     /// Takes back every grant of a run that does not run, whatever the ledger says.
     Grants(Regions),
     /// Nothing more is to be found of these.

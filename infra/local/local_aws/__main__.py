@@ -61,7 +61,9 @@ def _serve(arguments):
             stack.deploy(ROOT / "infra", host, receivers)
         application.ready = True
         print(f"local AWS ready: {endpoint} (owner 111111111111, receivers {', '.join(receivers)})", flush=True)
-        ended.wait()
+        # The signal may reach another thread, and then nothing but time wakes this one.
+        while not ended.wait(0.5):
+            pass
     finally:
         host.close()
 

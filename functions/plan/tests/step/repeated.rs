@@ -150,7 +150,8 @@ async fn without_a_report_of_all_of_it_there_is_something_left_to_do() {
 #[tokio::test]
 async fn an_image_that_is_still_shared_is_something_left_to_do() {
     let mut world = delivered();
-    let sharing = json!({"Run": run("web-0"), "Accounts": RECEIVERS, "Image": [], "Snapshots": {}});
+    let sharing =
+        json!({"Run": run("web-0"), "GoldenImageId": IMAGE, "Accounts": RECEIVERS, "Image": [], "Snapshots": {}});
     world.bucket = world.bucket.with(&sharing_key(&id(REGION), &id(IMAGE)), &sharing);
     assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
 }

@@ -39,7 +39,7 @@ async fn the_claim_is_written_first_then_the_ledger_then_the_deliveries() {
     let keys = [claim_key(&id("web-1")), ledger_key(&id("web-1")), deliveries_key(&id("web-1"), &id(REGION))];
     assert_eq!(world.bucket.changes(), keys.each_ref().map(|key| format!("put {key}")));
     let ledger = world.bucket.get(&keys[1]).expect("the ledger");
-    assert_eq!((&ledger["Regions"], &ledger["Accounts"]), (&json!([REGION]), &json!(RECEIVERS)));
+    assert_eq!((&ledger["Regions"][0]["Region"], &ledger["Accounts"]), (&json!(REGION), &json!(RECEIVERS)));
     assert_eq!((&ledger["Keys"], &ledger["Run"]["Name"]), (&json!(KEYS), &json!("web-1")));
     let deliveries = world.bucket.get(&keys[2]).expect("the deliveries");
     let first = json!({
