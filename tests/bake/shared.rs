@@ -88,7 +88,7 @@ async fn who_only_launches_can_until_it_is_taken_back() {
     for (region, image) in shared {
         let (region, image) = (region.expect("a Region"), image.expect("an image"));
         let (owner, launcher) = (world.aws.account(OWNER, region).await, world.aws.account(RECEIVERS[1], region).await);
-        assert!(standing_grants(&owner).await.is_empty());
+        assert_eq!(standing_grants(&owner).await, [""; 0]);
         let left: &[&str] = if region == REGION { &[FRIEND] } else { &[] };
         assert_eq!(shared_with(&owner, image).await, left);
         assert_eq!(launched(&launcher, image).await, "InvalidAMIID.NotFound");
