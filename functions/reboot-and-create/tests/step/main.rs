@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 const OTHER: &str = "ami-00000000";
 
 fn input(reboot: Reboot) -> Input {
-    Input { bake: Bake { reboot, ..bake() }, previous: None, now: at(0) }
+    Input { bake: Bake { reboot, ..bake() }, temporary: None, previous: None, now: at(0) }
 }
 
 /// Exactly these calls, in this order.

@@ -28,6 +28,7 @@ SWITCHES = {
         "an owned encrypted image copied in its Region without KmsKeyId keeps "
         "its key, as the AMI pages say, and does not get the default key",
     ),
+    "accounts-that-do-not-exist": Switch("", "accounts, with commas between them, that nothing can be shared with"),
     "windows-stays-in-account": Switch(True, "CopyImage of another account's Windows image is refused"),
     "caller-iam-policies": Switch(True, "the IAM policies of a role that exists are applied to its calls"),
     "root-grantee-needs-iam": Switch(True, "a grant to an account's root needs the caller's IAM permission, too"),
