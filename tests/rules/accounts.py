@@ -110,6 +110,13 @@ class Accounts:
         ask = {"InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "BlockDeviceMappings": mappings, **ask}
         return ec2.run_instances(ImageId=image, **ask)["Instances"][0]["InstanceId"]
 
+    def registered(self, **ask):
+        """The id of an image that is registered from a snapshot."""
+        (snapshot,) = self.snapshots(self.image())
+        mappings = [{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snapshot}}]
+        ask = {"Name": self.name(), "BlockDeviceMappings": mappings, **ask}
+        return self.ec2().register_image(RootDeviceName="/dev/sda1", **ask)["ImageId"]
+
     def create(self, instance=None, account=OWNER, region=HERE, volumes=((8, None),), **ask):
         """The id of an image that is being made of an instance."""
         instance = instance or self.instance(account, region, volumes)

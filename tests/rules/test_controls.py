@@ -51,3 +51,16 @@ def test_rules_are_left_out(aws, put):
     aws.create(Name="ab")
     with pytest.raises(urllib.error.HTTPError, match="400"):
         put("without", ["nonsense"])
+
+
+def test_capacity_and_subscriptions_are_told_as_they_were_set(aws, put):
+    assert put("capacity", ["t3.micro", {"type": "m5.*", "times": 2}]) == [
+        {"type": "t3.micro"},
+        {"type": "m5.*", "times": 2},
+    ]
+    refused("InsufficientInstanceCapacity", aws.instance)
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        put("capacity", [{"kind": "t3.micro"}])
+    assert put("capacity", []) == []
+    aws.instance()
+    assert put("subscriptions", {"222222222222": ["b", "a"]}) == {"222222222222": ["a", "b"]}

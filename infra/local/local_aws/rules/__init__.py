@@ -13,6 +13,7 @@ from moto.kms.responses import KmsResponse
 from . import (
     access,
     attaching,
+    capacity,
     controls,
     copies,
     copy_snapshots,
@@ -34,6 +35,7 @@ from . import (
     registering,
     retiring,
     snapshots,
+    subscriptions,
     telling,
     visibility,
     volume_permission,
@@ -110,8 +112,8 @@ def install():
 
 def forget():
     """Forgets what the rules remember beside moto, when moto forgets everything else."""
-    world.forget()
-    rates.forget()
+    for module in (world, rates, capacity, subscriptions):
+        module.forget()
 
 
 def _give_memory():

@@ -3,6 +3,9 @@
 PUT /moto-api/rules/switches   {"grant-seconds": 300}    null puts a switch back; GET answers all of them
 PUT /moto-api/rules/without    ["image-name-unique"]     leaves out these rules and no others
 PUT /moto-api/rules/impaired   ["i-0123456789abcdef0"]   these instances fail their status checks, no others
+PUT /moto-api/rules/capacity   ["t3.micro"]              these instance types cannot be launched, no others; or
+                               [{"type", "account", "region", "zone", "error", "times"}], globs allowed
+PUT /moto-api/rules/subscriptions  {"222222222222": ["code"]}   the Marketplace products that accounts have
 """
 
 import json
@@ -10,7 +13,9 @@ import json
 from moto.ec2.models import ec2_backends
 from moto.moto_api._internal import urls
 
+from .capacity import lacking, set_capacity
 from .registry import RULES, leave_out, left_out
+from .subscriptions import set_subscriptions, subscriptions
 from .switches import SWITCHES, set_switch, switch
 from .world import lock
 
@@ -33,6 +38,10 @@ def _state(name):
             return {name: {"value": switch(name), "meaning": SWITCHES[name].meaning} for name in SWITCHES}
         case "without":
             return sorted(left_out())
+        case "capacity":
+            return lacking()
+        case "subscriptions":
+            return subscriptions()
         case _:
             return sorted(RULES)
 
@@ -41,6 +50,8 @@ CHANGES = {
     "switches": set_switches,
     "without": lambda names: leave_out(*names),
     "impaired": lambda ids: set_impaired(set(ids)),
+    "capacity": set_capacity,
+    "subscriptions": set_subscriptions,
 }
 
 

@@ -10,7 +10,13 @@ from . import permission, rates, world
 from .timing import now
 
 # Errors of EC2 that are not answered with 400.
-STATUS = {"RequestLimitExceeded": 503, "DryRunOperation": 412, "UnauthorizedOperation": 403}
+STATUS = {
+    "RequestLimitExceeded": 503,
+    "InsufficientInstanceCapacity": 500,
+    "DryRunOperation": 412,
+    "UnauthorizedOperation": 403,
+    "OptInRequired": 401,
+}
 
 
 def guard(service, response_class, calls=()):

@@ -6,7 +6,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.instances import InstanceState, StateReason
 from moto.ec2.responses.instances import InstanceResponse
 
-from . import pages
+from . import capacity, instance_types, networks, pages, subscriptions
 from .callers import caller_of
 from .copy_keys import chosen
 from .ebs_keys import key_named, usable
@@ -40,6 +40,7 @@ def run_instances(response):
     known = _known_launch(backend, token, response)
     if known:
         return ActionResult(known)
+    _check(response, image)
     answer = _run_instances(response)
     reservation = answer.result
     for instance in reservation.instances:
@@ -50,12 +51,34 @@ def run_instances(response):
             setattr(instance, name, getattr(image, name))
         instance.root_device_type, instance.product_codes = image.root_device_type, list(image.product_codes)
         instance.watermarks = list(image.watermarks)
+        networks.tell_groups(instance)
         if not all(_launch_key(instance, device, caller_of(response)) for device in _volumes(instance)):
             watch(FailedLaunch(instance))
     image.last_launched_at = now()
     if token:
         backend.launch_tokens[token] = (_essence(response), reservation)
     return answer
+
+
+def _check(response, image):
+    """Refuses what EC2 does not launch: at once, and before anything is made."""
+    subnet = networks.asked_subnet(response)
+    zone = subnet.availability_zone if subnet else response._get_param("Placement.AvailabilityZone")
+    instance_type = _instance_type(response)
+    instance_types.check(instance_type, image, zone)
+    subscriptions.check(image, response.current_account)
+    networks.check(response)
+    response.error_on_dryrun()
+    capacity.check(response.ec2_backend, instance_type, zone)
+
+
+def _instance_type(response):
+    """The instance type that the call names, itself or by its launch template."""
+    template = response._get_param("LaunchTemplate", {})
+    named = response._get_param("InstanceType")
+    if named is None and template:
+        named = response.ec2_backend._get_template_from_args(template).data.get("InstanceType")
+    return named or "m1.small"
 
 
 def _volumes(instance):

@@ -55,6 +55,7 @@ SWITCHES = {
     "progress-irregular": Switch(True, "a snapshot's progress comes in steps, stalls, and stays at 99% for a while"),
     "speed-varies-percent": Switch(0.0, "by how much, up or down, the time of one snapshot differs from the next"),
     "pending-snapshots": Switch(100, "pending snapshots, by account and Region"),
+    "vcpus-per-region": Switch(1_152, "vCPUs that the instances of an account can have in a Region"),
     "rates": Switch(True, "AWS's request rates are kept"),
 }
 
