@@ -64,3 +64,18 @@ def test_capacity_and_subscriptions_are_told_as_they_were_set(aws, put):
     assert put("capacity", []) == []
     aws.instance()
     assert put("subscriptions", {"222222222222": ["b", "a"]}) == {"222222222222": ["a", "b"]}
+
+
+def test_instances_meet_the_fate_that_was_set(aws, put):
+    instance = aws.instance()
+    put("shutdowns", {instance: 10})
+    for wrong in ({"i-0123456789abcdef0": 10}, {aws.launch(): "soon"}):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            put("shutdowns", wrong)
+    aws.time.passes(60)
+    assert aws.look_at_instance(instance)["State"]["Name"] == "stopped"
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        put("launches", [{"state": "gone"}])
+    assert put("launches", [{"state": "pending", "times": 1}]) == [{"state": "pending", "times": 1}]
+    aws.launch()
+    assert put("launches", []) == []

@@ -2,7 +2,6 @@
 
 import pytest
 from accounts import refused
-from test_launching import launch
 
 
 @pytest.fixture
@@ -15,8 +14,9 @@ def network(aws):
     return vpc, subnet, group
 
 
-def look(aws, instance):
-    return aws.ec2().describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+def looked(aws, instance):
+    aws.time.passes(1)
+    return aws.look_at_instance(instance)
 
 
 def without_subnets(ec2, vpc):
@@ -30,22 +30,22 @@ def default_vpc(ec2):
 
 def test_an_instance_is_where_it_was_asked_to_be(aws, network):
     vpc, subnet, group = network
-    found = look(aws, launch(aws, SubnetId=subnet, SecurityGroupIds=[group]))
+    found = looked(aws, aws.launch(SubnetId=subnet, SecurityGroupIds=[group]))
     assert (found["VpcId"], found["SubnetId"]) == (vpc, subnet)
     assert [one["GroupId"] for one in found["SecurityGroups"]] == [group]
     assert "PublicIpAddress" not in found
-    refused("InvalidSubnetID.NotFound", launch, aws, SubnetId="subnet-0123456789abcdef0")
-    refused("InvalidGroup.NotFound", launch, aws, SubnetId=subnet, SecurityGroupIds=["sg-0123456789abcdef0"])
+    refused("InvalidSubnetID.NotFound", aws.launch, SubnetId="subnet-0123456789abcdef0")
+    refused("InvalidGroup.NotFound", aws.launch, SubnetId=subnet, SecurityGroupIds=["sg-0123456789abcdef0"])
 
 
 def test_an_interface_says_whether_it_has_a_public_address(aws, network):
     """In the default VPC an instance gets one, unless it is told otherwise."""
-    assert "PublicIpAddress" in look(aws, launch(aws))
+    assert "PublicIpAddress" in looked(aws, aws.launch())
     private = {"DeviceIndex": 0, "AssociatePublicIpAddress": False, "DeleteOnTermination": True}
-    found = look(aws, launch(aws, NetworkInterfaces=[private]))
+    found = looked(aws, aws.launch(NetworkInterfaces=[private]))
     assert "PublicIpAddress" not in found and found["VpcId"] == default_vpc(aws.ec2())
     _, subnet, group = network
-    found = look(aws, launch(aws, NetworkInterfaces=[{**private, "SubnetId": subnet, "Groups": [group]}]))
+    found = looked(aws, aws.launch(NetworkInterfaces=[{**private, "SubnetId": subnet, "Groups": [group]}]))
     assert "PublicIpAddress" not in found and found["SubnetId"] == subnet
 
 
@@ -53,9 +53,9 @@ def test_groups_of_primary_interface(aws, network):
     """API_RunInstances: the default security group of the VPC, if none is named."""
     _, subnet, group = network
     interface = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group]}
-    found = look(aws, launch(aws, NetworkInterfaces=[interface]))
+    found = looked(aws, aws.launch(NetworkInterfaces=[interface]))
     assert [one["GroupId"] for one in found["SecurityGroups"]] == [group]
-    assert [one["GroupName"] for one in look(aws, launch(aws))["SecurityGroups"]] == ["default"]
+    assert [one["GroupName"] for one in looked(aws, aws.launch())["SecurityGroups"]] == ["default"]
 
 
 def test_launch_needs_default_vpc(aws, network):
@@ -64,11 +64,11 @@ def test_launch_needs_default_vpc(aws, network):
     vpc = default_vpc(ec2)
     without_subnets(ec2, vpc)
     ec2.delete_vpc(VpcId=vpc)
-    assert refused("VPCIdNotSpecified", launch, aws) == "No default VPC for this user"
+    assert refused("VPCIdNotSpecified", aws.launch) == "No default VPC for this user"
     private = {"DeviceIndex": 0, "AssociatePublicIpAddress": False}
-    refused("VPCIdNotSpecified", launch, aws, NetworkInterfaces=[private])
-    launch(aws, SubnetId=network[1])
-    launch(aws, NetworkInterfaces=[{**private, "SubnetId": network[1]}])
+    refused("VPCIdNotSpecified", aws.launch, NetworkInterfaces=[private])
+    aws.launch(SubnetId=network[1])
+    aws.launch(NetworkInterfaces=[{**private, "SubnetId": network[1]}])
 
 
 def test_a_default_vpc_without_subnets(aws):
@@ -76,28 +76,28 @@ def test_a_default_vpc_without_subnets(aws):
     ec2 = aws.ec2()
     vpc = default_vpc(ec2)
     without_subnets(ec2, vpc)
-    message = refused("MissingInput", launch, aws)
+    message = refused("MissingInput", aws.launch)
     assert message == f"No subnets found for the default VPC '{vpc}'. Please specify a subnet."
 
 
 def test_security_group_of_subnet(aws, network):
     """Error codes: InvalidParameter, security group and subnet in different VPCs."""
     _, subnet, group = network
-    message = refused("InvalidParameter", launch, aws, SecurityGroupIds=[group])
+    message = refused("InvalidParameter", aws.launch, SecurityGroupIds=[group])
     assert message.startswith(f"Security group {group} and subnet ") and message.endswith(
         "belong to different networks."
     )
     interface = {"DeviceIndex": 0, "Groups": [group]}
-    refused("InvalidParameter", launch, aws, NetworkInterfaces=[interface])
+    refused("InvalidParameter", aws.launch, NetworkInterfaces=[interface])
     default = aws.ec2().describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [default_vpc(aws.ec2())]}])
     foreign = default["SecurityGroups"][0]["GroupId"]
-    refused("InvalidParameter", launch, aws, SubnetId=subnet, SecurityGroupIds=[foreign])
+    refused("InvalidParameter", aws.launch, SubnetId=subnet, SecurityGroupIds=[foreign])
 
 
 def test_group_names_in_default_vpc(aws, network):
     """API_RunInstances: names of groups are for the default VPC only."""
-    launch(aws, SecurityGroups=["default"])
-    message = refused("InvalidParameterCombination", launch, aws, SubnetId=network[1], SecurityGroups=["golden"])
+    aws.launch(SecurityGroups=["default"])
+    message = refused("InvalidParameterCombination", aws.launch, SubnetId=network[1], SecurityGroups=["golden"])
     assert message == "The parameter groupName cannot be used with the parameter subnet"
 
 
@@ -106,5 +106,5 @@ def test_groups_on_the_interface(aws, network):
     _, subnet, group = network
     interface = {"DeviceIndex": 0, "SubnetId": subnet}
     for also in ({"SecurityGroupIds": [group]}, {"SubnetId": subnet}):
-        message = refused("InvalidParameterCombination", launch, aws, NetworkInterfaces=[interface], **also)
+        message = refused("InvalidParameterCombination", aws.launch, NetworkInterfaces=[interface], **also)
         assert message.endswith("may not be specified on the same request")

@@ -18,9 +18,12 @@ from . import (
     copies,
     copy_snapshots,
     creating,
+    fates,
     grant_calls,
     grant_lists,
     image_attributes,
+    instance_calls,
+    instance_states,
     instances,
     key_use,
     keys,
@@ -66,6 +69,7 @@ EC2_CALLS = [
     *recycle_bin.CALLS,
     *lineage.CALLS,
     *attaching.CALLS,
+    *instance_calls.CALLS,
 ]
 
 IAM_CHANGES = [
@@ -82,6 +86,7 @@ MODULES = [
     snapshots,
     registering,
     volumes,
+    instance_states,
     instances,
     launching,
     attaching,
@@ -112,7 +117,7 @@ def install():
 
 def forget():
     """Forgets what the rules remember beside moto, when moto forgets everything else."""
-    for module in (world, rates, capacity, subscriptions):
+    for module in (world, rates, capacity, fates, subscriptions):
         module.forget()
 
 

@@ -6,6 +6,10 @@ PUT /moto-api/rules/impaired   ["i-0123456789abcdef0"]   these instances fail th
 PUT /moto-api/rules/capacity   ["t3.micro"]              these instance types cannot be launched, no others; or
                                [{"type", "account", "region", "zone", "error", "times"}], globs allowed
 PUT /moto-api/rules/subscriptions  {"222222222222": ["code"]}   the Marketplace products that accounts have
+PUT /moto-api/rules/launches   [{"state": "terminated", "after": 30}]   what becomes of instances launched from now on:
+                               "pending" for ever, "stopped" by themselves, "terminated" for a "reason"; also
+                               "account", "region", "type", globs allowed, and "times"
+PUT /moto-api/rules/shutdowns  {"i-0123456789abcdef0": 30}   these instances shut themselves down in so many seconds
 """
 
 import json
@@ -14,6 +18,7 @@ from moto.ec2.models import ec2_backends
 from moto.moto_api._internal import urls
 
 from .capacity import lacking, set_capacity
+from .fates import launches, set_launches, set_shutdowns
 from .registry import RULES, leave_out, left_out
 from .subscriptions import set_subscriptions, subscriptions
 from .switches import SWITCHES, set_switch, switch
@@ -40,6 +45,8 @@ def _state(name):
             return sorted(left_out())
         case "capacity":
             return lacking()
+        case "launches":
+            return launches()
         case "subscriptions":
             return subscriptions()
         case _:
@@ -52,6 +59,8 @@ CHANGES = {
     "impaired": lambda ids: set_impaired(set(ids)),
     "capacity": set_capacity,
     "subscriptions": set_subscriptions,
+    "launches": set_launches,
+    "shutdowns": set_shutdowns,
 }
 
 
@@ -63,7 +72,7 @@ def answer(request, full_url, headers):
             with lock:
                 CHANGES[name](json.loads(request.data))
         return 200, {"content-type": "application/json"}, json.dumps(_state(name))
-    except (KeyError, ValueError) as wrong:
+    except (KeyError, TypeError, ValueError) as wrong:
         return 400, {"content-type": "application/json"}, json.dumps({"error": str(wrong)})
 
 

@@ -16,6 +16,7 @@ class Switch:
 
 SWITCHES = {
     "image-not-found-seconds": Switch(1.0, "how long DescribeImages by id does not find an image just made"),
+    "instance-not-found-seconds": Switch(1.0, "how long an instance just launched is not found"),
     "create-image-state-code": Switch("IncorrectState", "code of CreateImage of an instance in the wrong state"),
     "image-name-freed-seconds": Switch(1.0, "how long a deregistered image still blocks its name"),
     "images-per-region": Switch(50_000, "images an account can have in a Region, pending and disabled ones too"),

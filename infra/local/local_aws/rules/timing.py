@@ -26,6 +26,13 @@ COPY_CHECK_SECONDS = 10
 REBOOT_QUEUE_SECONDS = 10
 # From a boot until both status checks have passed.
 STATUS_CHECK_SECONDS = 90
+# From a launch or a start until the instance runs.
+LAUNCH_SECONDS = 8
+# From the call, or the shutdown, until the instance is stopped, or terminated.
+STOP_SECONDS = 20
+TERMINATE_SECONDS = 25
+# For how long a terminated instance is still described.
+TERMINATED_VISIBLE_SECONDS = 3600
 # Before an instance that cannot be launched is terminated.
 LAUNCH_FAILURE_SECONDS = 5
 
