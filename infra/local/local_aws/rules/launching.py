@@ -56,7 +56,7 @@ def _check(response, image):
     """Refuses what EC2 does not launch: at once, and before anything is made."""
     subnet = networks.asked_subnet(response)
     zone = subnet.availability_zone if subnet else response._get_param("Placement.AvailabilityZone")
-    instance_type = _instance_type(response)
+    instance_type = instance_type_of(response)
     instance_types.check(instance_type, image, zone)
     subscriptions.check(image, response.current_account)
     networks.check(response)
@@ -66,7 +66,7 @@ def _check(response, image):
     capacity.check(response.ec2_backend, instance_type, zone)
 
 
-def _instance_type(response):
+def instance_type_of(response):
     """The instance type that the call names, itself or by its launch template."""
     template = response._get_param("LaunchTemplate", {})
     named = response._get_param("InstanceType")
@@ -79,12 +79,16 @@ def _volumes(instance):
     return [instance.ec2_backend.volumes[block.volume_id] for _, block in instance.get_block_device_mapping]
 
 
-def _image(response):
-    """The image that the call names, itself or by its launch template."""
-    image_id, backend = response._get_param("ImageId"), response.ec2_backend
-    template = response._get_param("LaunchTemplate", {})
+def image_id_of(response):
+    """The id of the image that the call names, itself or by its launch template."""
+    image_id, template = response._get_param("ImageId"), response._get_param("LaunchTemplate", {})
     if image_id is None and template:
-        image_id = backend._get_template_from_args(template).image_id
+        image_id = response.ec2_backend._get_template_from_args(template).image_id
+    return image_id
+
+
+def _image(response):
+    image_id = image_id_of(response)
     image = find_image(response.region, image_id)
     if image is None or not may_launch(image, response.current_account):
         raise ec2("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")

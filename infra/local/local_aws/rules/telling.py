@@ -14,7 +14,7 @@ from local_aws.clock import clock
 from . import world
 from .images import Image
 from .snapshots import Snapshot
-from .timing import IMAGE_FINISH_SECONDS, moment, now
+from .timing import moment, now
 
 KINDS = {"i-": "instance", "ami-": "image", "snap-": "snapshot", "vol-": "volume"}
 
