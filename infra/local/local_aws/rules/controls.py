@@ -10,6 +10,8 @@ PUT /moto-api/rules/launches   [{"state": "terminated", "after": 30}]   what bec
                                "pending" for ever, "stopped" by themselves, "terminated" for a "reason"; also
                                "account", "region", "type", globs allowed, and "times"
 PUT /moto-api/rules/shutdowns  {"i-0123456789abcdef0": 30}   these instances shut themselves down in so many seconds
+PUT /moto-api/rules/hidden-codes  {"i-0123456789abcdef0": ["code"]}   gives instances and images Marketplace codes that
+                               nothing shows, and that what is made from them inherits
 """
 
 import json
@@ -19,6 +21,7 @@ from moto.moto_api._internal import urls
 
 from .capacity import lacking, set_capacity
 from .fates import launches, set_launches, set_shutdowns
+from .hidden_codes import hidden_codes, set_hidden_codes
 from .registry import RULES, leave_out, left_out
 from .subscriptions import set_subscriptions, subscriptions
 from .switches import SWITCHES, set_switch, switch
@@ -45,6 +48,8 @@ def _state(name):
             return sorted(left_out())
         case "capacity":
             return lacking()
+        case "hidden-codes":
+            return hidden_codes()
         case "launches":
             return launches()
         case "subscriptions":
@@ -59,6 +64,7 @@ CHANGES = {
     "impaired": lambda ids: set_impaired(set(ids)),
     "capacity": set_capacity,
     "subscriptions": set_subscriptions,
+    "hidden-codes": set_hidden_codes,
     "launches": set_launches,
     "shutdowns": set_shutdowns,
 }

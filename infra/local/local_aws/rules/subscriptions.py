@@ -2,6 +2,7 @@
 
 from . import pages
 from .errors import ec2
+from .hidden_codes import hidden_of
 from .registry import rule
 
 _subscribed = {}
@@ -22,9 +23,10 @@ def subscriptions():
 
 def check(image, account):
     """Refuses to launch what the account is not subscribed to."""
-    for code in image.product_codes:
-        if code["ProductCodeType"] == "marketplace" and not _is_subscribed(image, account, code["ProductCodeId"]):
-            _refuse(code["ProductCodeId"])
+    shown = [code["ProductCodeId"] for code in image.product_codes if code["ProductCodeType"] == "marketplace"]
+    for code in [*shown, *hidden_of(image)]:
+        if not _is_subscribed(image, account, code):
+            _refuse(code)
 
 
 def _is_subscribed(image, account, code):
