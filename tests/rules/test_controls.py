@@ -79,3 +79,15 @@ def test_instances_meet_the_fate_that_was_set(aws, put):
     assert put("launches", [{"state": "pending", "times": 1}]) == [{"state": "pending", "times": 1}]
     aws.launch()
     assert put("launches", []) == []
+
+
+def test_systems_manager_is_told_what_it_reaches_and_what_documents_do(aws, put):
+    assert put("ssm-reach", {"subnet-1": False}) == {"subnet-1": False}
+    assert put("documents", {"Seal": {"seals": True}}) == {"Seal": {"seals": True}}
+    for control, wrong in (("ssm-reach", {"subnet-1": "no"}), ("documents", {"Seal": {"shuts": True}})):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            put(control, wrong)
+    instance = aws.instance()
+    assert put("hidden-codes", {instance: ["code1"]}) == {instance: ["code1"]}
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        put("hidden-codes", {"ami-0123456789abcdef0": ["code1"]})

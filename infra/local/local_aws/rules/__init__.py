@@ -9,11 +9,15 @@ from moto.ec2.responses import EC2Response
 from moto.iam.models import IAMBackend
 from moto.kms.models import KmsBackend
 from moto.kms.responses import KmsResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 from . import (
     access,
     attaching,
     capacity,
+    command_documents,
+    command_looks,
+    commands,
     controls,
     copies,
     copy_snapshots,
@@ -30,6 +34,7 @@ from . import (
     launching,
     lifecycle,
     lineage,
+    managed_instances,
     managed_keys,
     multi_region,
     public_access,
@@ -111,13 +116,15 @@ def install():
     _give_memory()
     guard("ec2", EC2Response, EC2_CALLS)
     guard("kms", KmsResponse, [*keys.CALLS, *key_use.CALLS, *grant_calls.CALLS, *grant_lists.CALLS])
+    run_command = [commands.send_command, managed_instances.describe_instance_information, *command_looks.CALLS]
+    guard("ssm", SimpleSystemManagerResponse, run_command, only_those=True)
     settle_before(IAMBackend, *IAM_CHANGES)
     settle_before(KmsBackend, "delete_key", "put_key_policy")
 
 
 def forget():
     """Forgets what the rules remember beside moto, when moto forgets everything else."""
-    for module in (world, rates, capacity, fates, subscriptions):
+    for module in (world, rates, capacity, command_documents, fates, managed_instances, subscriptions):
         module.forget()
 
 

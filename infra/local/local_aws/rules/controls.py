@@ -12,6 +12,8 @@ PUT /moto-api/rules/launches   [{"state": "terminated", "after": 30}]   what bec
 PUT /moto-api/rules/shutdowns  {"i-0123456789abcdef0": 30}   these instances shut themselves down in so many seconds
 PUT /moto-api/rules/hidden-codes  {"i-0123456789abcdef0": ["code"]}   gives instances and images Marketplace codes that
                                nothing shows, and that what is made from them inherits
+PUT /moto-api/rules/ssm-reach  {"subnet-0123456789abcdef0": false}   whether Systems Manager is reached from subnets
+PUT /moto-api/rules/documents  {"Seal": {"seals": true, "fails": false, "seconds": 20}}   what running documents does
 """
 
 import json
@@ -20,8 +22,10 @@ from moto.ec2.models import ec2_backends
 from moto.moto_api._internal import urls
 
 from .capacity import lacking, set_capacity
+from .command_documents import documents, set_documents
 from .fates import launches, set_launches, set_shutdowns
 from .hidden_codes import hidden_codes, set_hidden_codes
+from .managed_instances import reach, set_reach
 from .registry import RULES, leave_out, left_out
 from .subscriptions import set_subscriptions, subscriptions
 from .switches import SWITCHES, set_switch, switch
@@ -48,6 +52,10 @@ def _state(name):
             return sorted(left_out())
         case "capacity":
             return lacking()
+        case "ssm-reach":
+            return reach()
+        case "documents":
+            return documents()
         case "hidden-codes":
             return hidden_codes()
         case "launches":
@@ -66,6 +74,8 @@ CHANGES = {
     "subscriptions": set_subscriptions,
     "hidden-codes": set_hidden_codes,
     "launches": set_launches,
+    "ssm-reach": set_reach,
+    "documents": set_documents,
     "shutdowns": set_shutdowns,
 }
 

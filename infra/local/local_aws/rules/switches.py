@@ -57,6 +57,13 @@ SWITCHES = {
     "speed-varies-percent": Switch(0.0, "by how much, up or down, the time of one snapshot differs from the next"),
     "pending-snapshots": Switch(100, "pending snapshots, by account and Region"),
     "vcpus-per-region": Switch(1_152, "vCPUs that the instances of an account can have in a Region"),
+    "private-instances-reach-ssm": Switch(
+        True,
+        "instances of the default VPC without a public address reach Systems Manager, as if the VPC had an interface "
+        "endpoint for it or a NAT gateway; AWS's default VPC has neither",
+    ),
+    "invocation-not-found-seconds": Switch(1.0, "how long the invocations of a command just sent are not found"),
+    "sealing-command-reports": Switch(True, "a command that shuts its instance down succeeds before it does"),
     "rates": Switch(True, "AWS's request rates are kept"),
 }
 
