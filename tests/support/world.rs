@@ -211,6 +211,7 @@ pub async fn instance(account: &Config, key: &str, name: &str) -> String {
 }
 
 /// The state that an instance comes to after its launch: `running`, or `terminated` if EC2 gives it up.
+#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
 pub async fn launched(account: &Config, instance: &str) -> String {
     loop {
         // At first EC2 may not know of it.
