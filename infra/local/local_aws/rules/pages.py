@@ -17,6 +17,15 @@ def kms(operation):
     return f"{KMS_API}API_{operation}.html"
 
 
+def ssm(operation):
+    """The API reference of a Systems Manager operation."""
+    return f"https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_{operation}.html"
+
+
+SSM_GUIDE = "https://docs.aws.amazon.com/systems-manager/latest/userguide/"
+MANAGED_NODES = f"{SSM_GUIDE}setup-instance-permissions.html"
+MANAGED_TROUBLE = f"{SSM_GUIDE}fleet-manager-troubleshooting-managed-nodes.html"
+COMMAND_STATUSES = f"{SSM_GUIDE}monitor-commands.html"
 EC2_ERRORS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
 EC2_THROTTLING = "https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html"
 CONSISTENCY = "https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html"
@@ -25,6 +34,7 @@ HOW_COPY_WORKS = f"{USER_GUIDE}how-ami-copy-works.html"
 IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 BOUNDARIES = f"{IAM_GUIDE}access_policies_boundaries.html"
 ASSUMING = f"{IAM_GUIDE}reference_policies_evaluation-logic-cross-account.html"
+PASSING_ROLES = f"{IAM_GUIDE}id_roles_use_passrole.html"
 MISSING_OBJECT = "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"
 
 
@@ -49,6 +59,14 @@ DEPRECATING = f"{USER_GUIDE}ami-deprecate.html"
 TAGS = f"{USER_GUIDE}Using_Tags.html"
 STATUS_CHECKS = f"{USER_GUIDE}monitoring-system-instance-status-check.html"
 LAUNCH_TROUBLE = f"{USER_GUIDE}troubleshooting-launch.html"
+IMDS_OF_IMAGE = f"{USER_GUIDE}configuring-IMDS-new-instances.html"
+INSTANCE_LIFECYCLE = f"{USER_GUIDE}ec2-instance-lifecycle.html"
+TERMINATING = f"{USER_GUIDE}terminating-instances.html"
+STOPPING = f"{USER_GUIDE}Stop_Start.html"
+SHUTDOWN_BEHAVIOR = f"{USER_GUIDE}Using_ChangingInstanceInitiatedShutdownBehavior.html"
+SUPPORTED_TAG_POLICIES = f"{USER_GUIDE}supported-iam-actions-tagging.html"
+SYSPREP = f"{USER_GUIDE}ec2launch-v2-sysprep.html"
+BOOT_MODES = f"{USER_GUIDE}ami-boot.html"
 BILLING = f"{USER_GUIDE}ami-billing-info.html"
 COPYING_SNAPSHOTS = f"{EBS_GUIDE}ebs-copy-snapshot.html"
 SHARING_SNAPSHOTS = f"{EBS_GUIDE}ebs-modifying-snapshot-permissions.html"
