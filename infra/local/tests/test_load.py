@@ -1,5 +1,6 @@
 """Many clients at once: no call fails, and nothing that one of them writes is lost by another's."""
 
+import hashlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -98,8 +99,27 @@ def test_an_object_is_written_over_by_one_at_a_time(aws, together):
     assert sorted(map(tuple, written)) == [(client, n) for client in range(CLIENTS) for n in range(ROUNDS)]
 
 
+def test_an_object_is_read_whole_while_it_is_written_over(aws, together):
+    """Every fourth client writes; all others see one of the values, with its own ETag and length."""
+    s3, bucket = aws.client("s3"), unique("rewritten")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="value", Body=b"")
+
+    def work(client):
+        for n in range(ROUNDS):
+            if client % 4 == 0:
+                s3.put_object(Bucket=bucket, Key="value", Body=bytes([client]) * 10_000 * n)
+            else:
+                found = s3.get_object(Bucket=bucket, Key="value")
+                body = found["Body"].read()
+                assert len(body) == found["ContentLength"] and len(set(body)) <= 1
+                assert found["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+
+    together(work)
+
+
 def test_writers_of_an_object_do_not_meet():
-    """That the test above passes is not luck: while one is between its look and its write, no other is."""
+    """That the tests above pass is not luck: while one is between its look and its write, no other is."""
     two_inside, met = threading.Barrier(2), []
 
     def write(_):
