@@ -82,7 +82,7 @@ def _checked_s3(respond):
 def _refused(response, find_needs, operation):
     """The answer to a call that is not allowed, None if it is."""
     caller = caller_of(response)
-    if caller.statements is None or not operation:
+    if not caller.is_limited or not operation:
         return None
     service = response.boto3_service_name
     model = get_service_model(service)

@@ -38,7 +38,7 @@ WITHOUT_ACCOUNT = {"image", "snapshot"}
 def check(operation, response):
     """Refuses what the caller's policies do not allow."""
     caller = caller_of(response)
-    if caller.statements is None:
+    if not caller.is_limited:
         return
     context = _context(response)
     for arn in _resources(operation, response):
