@@ -28,6 +28,7 @@ from . import (
     lineage,
     managed_keys,
     multi_region,
+    object_deletion,
     public_access,
     rates,
     recycle_bin,
@@ -87,6 +88,7 @@ MODULES = [
     multi_region,
     controls,
     telling,
+    object_deletion,
 ]
 
 _installed = False

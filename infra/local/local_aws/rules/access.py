@@ -94,11 +94,11 @@ def _refused(response, find_needs, operation):
         if because:
             usual = OF_PROTOCOLS.get(model.protocol, ("AccessDeniedException", None))
             code, status = REFUSALS.get(service, usual)
-            return faults.refusal(response, code, _message(caller, action, resource, because), status)
+            return faults.refusal(response, code, message(caller, action, resource, because), status)
     return None
 
 
-def _message(caller, action, resource, because):
+def message(caller, action, resource, because):
     resource = f'"{resource}"' if action.startswith("s3:") else resource or "*"
     return f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} {because}"
 
