@@ -66,10 +66,16 @@ class Accounts:
         if account == OWNER and not role:
             return "owner", "owner", None
         if (account, role) not in self._keys:
-            arn = role or f"arn:aws:iam::{account}:role/Administrator"
-            keys = self.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-            self._keys[account, role] = keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+            self._keys[account, role] = self._session_keys(role or f"arn:aws:iam::{account}:role/Administrator")
         return self._keys[account, role]
+
+    def _session_keys(self, role, **ask):
+        keys = self.client("sts").assume_role(RoleArn=role, RoleSessionName="test", **ask)["Credentials"]
+        return keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+
+    def begin(self, role, service, **ask):
+        """A client with a new session of a role, that AssumeRole is asked for in this way."""
+        return _client(service, HERE, self.endpoint, *self._session_keys(role, **ask))
 
     def role(self, account, name="Copier", statements=()):
         """A role that IAM knows, with these statements; without, it may do nothing."""

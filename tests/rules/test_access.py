@@ -53,10 +53,35 @@ def test_s3_permission(aws, may):
     refused("AccessDenied", s3.copy_object, Bucket="bucket", Key="runs/b", CopySource="bucket/bakes/a")
     refused("AccessDenied", s3.put_object, Bucket="bucket", Key="bakes/a", Body=b"")
     refused("AccessDenied", s3.delete_object, Bucket="bucket", Key="runs/a")
-    refused("AccessDenied", s3.delete_objects, Bucket="bucket", Delete={"Objects": [{"Key": "runs/a"}]})
     refused("AccessDenied", s3.list_objects_v2, Bucket="bucket")
     refused("AccessDenied", s3.list_objects_v2, Bucket="bucket", Prefix="bakes/")
     refused("AccessDenied", s3.list_buckets)
+
+
+def test_delete_objects_per_key(aws, may):
+    """API_DeleteObjects: the response lists what was deleted, and the errors."""
+    owner = aws.client("s3")
+    owner.create_bucket(Bucket="bucket")
+    for key in ("runs/a", "runs/b&c", "bakes/a&b"):
+        owner.put_object(Bucket="bucket", Key=key, Body=b"")
+    s3 = may("s3", allow("s3:DeleteObject", resource="arn:aws:s3:::bucket/runs/*"))
+
+    def delete(*keys, **more):
+        return s3.delete_objects(Bucket="bucket", Delete={"Objects": [{"Key": key, **more} for key in keys]})
+
+    found = delete("runs/a", "bakes/a&b", "runs/b&c", "missing")
+    assert [one["Key"] for one in found["Deleted"]] == ["runs/a", "runs/b&c"]
+    assert {one["Key"]: one["Code"] for one in found["Errors"]} == dict.fromkeys(
+        ("bakes/a&b", "missing"), "AccessDenied"
+    )
+    assert found["Errors"][0]["Message"].endswith(
+        'is not authorized to perform: s3:DeleteObject on resource: "arn:aws:s3:::bucket/bakes/a&b" because no '
+        "identity-based policy allows the s3:DeleteObject action"
+    )
+    assert [one["Key"] for one in owner.list_objects_v2(Bucket="bucket")["Contents"]] == ["bakes/a&b"]
+    found = delete("bakes/a&b")
+    assert [one["Key"] for one in found["Errors"]] == ["bakes/a&b"] and "Deleted" not in found
+    assert "s3:DeleteObjectVersion" in delete("runs/a", VersionId="one")["Errors"][0]["Message"]
 
 
 def test_missing_object_needs_list(aws, may):

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 """
 
-from . import accounts
+from . import accounts, session_policies
 
 #: Seconds of a session that was got with another role's credentials.
 LONGEST_CHAINED = 3600
@@ -30,8 +30,10 @@ def if_trusted(assume_role):
                 raise _denied(caller.arn, role_arn)
         if role is not None and seconds > int(role.max_session_duration or 3600):
             raise _invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+        policies = session_policies.of_request(self, role_arn.split(":")[4])
         answer = assume_role(self)
-        answer.result["Credentials"].function = getattr(caller, "function", None)
+        session = answer.result["Credentials"]
+        session.function, session.policies = getattr(caller, "function", None), policies
         return answer
 
     return checked
@@ -77,5 +79,5 @@ def _may(request, caller, role):
     if "Deny" in (named, as_account, own):
         return False
     if caller.account_id == role.account_id and named == "Allow":
-        return True
+        return not principal.session_refusal(action, role.arn, context)
     return "Allow" in (named, as_account) and own == "Allow"

@@ -14,6 +14,7 @@ import urllib.request
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 HERE = pathlib.Path(__file__).parent
 OWNER, RECEIVER, OTHER = "111111111111", "222222222222", "333333333333"
@@ -111,6 +112,20 @@ class LocalServer:
     def entered(self, account, service):
         """A client in another account, by any role of it."""
         return self.as_role(f"arn:aws:iam::{account}:role/Anything", service)
+
+
+def wait_until_available(ec2, image):
+    """Until an image is; just after it was made EC2 may answer that there is none."""
+    end = time.monotonic() + END_SECONDS
+    while True:
+        try:
+            if ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available":
+                return
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidAMIID.NotFound":
+                raise
+        assert time.monotonic() < end, f"{image} is not available"
+        time.sleep(0.05)  # while somebody asks, little time passes there
 
 
 class Machines:

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from local_server import passing, task
+from local_server import passing, task, unique
 
 FOREVER = 99_999_999
 WAIT = {"Wait": {"Type": "Wait", "Seconds": FOREVER, "End": True}}
@@ -73,18 +73,93 @@ def test_waits_and_retries_are_exact(machines, faults):
     assert (found["stopDate"] - found["startDate"]).total_seconds() == pytest.approx(300, abs=5)
 
 
-def test_a_token_of_a_task_that_timed_out_is_not_taken(aws, machines):
-    queue = aws.client("sqs").create_queue(QueueName="late")["QueueUrl"]
+@pytest.fixture
+def tokens(aws):
+    """The URL of a queue, and what gives the next token that comes there."""
+    sqs = aws.client("sqs")
+    queue = sqs.create_queue(QueueName=unique("tokens"))["QueueUrl"]
+
+    def receive():
+        while not (found := sqs.receive_message(QueueUrl=queue).get("Messages")):
+            pass
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=found[0]["ReceiptHandle"])
+        return found[0]["Body"]
+
+    return queue, receive
+
+
+def waiting(queue, **fields):
+    """A task that waits for its token."""
     arguments = {"QueueUrl": queue, "MessageBody": "{% $states.context.Task.Token %}"}
-    caught = [{"ErrorEquals": ["States.Timeout"], "Next": "Caught"}]
+    return task("sqs:sendMessage.waitForTaskToken", arguments, **fields)
+
+
+ENDS = {
+    "timed out": {"TimeoutSeconds": 10},
+    "missed its heartbeat": {"TimeoutSeconds": 1000, "HeartbeatSeconds": 10},
+    "failed": {},
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_token_of_a_task_that_is_over_is_not_taken(machines, faults, tokens, end):
+    queue, receive = tokens
+    if end == "failed":
+        faults({"service": "sqs", "action": "SendMessage", "when": "after", "error": "InternalError"})
+    caught = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
     states = {
-        "One": task("sqs:sendMessage.waitForTaskToken", arguments, TimeoutSeconds=10, Catch=caught, Next="Caught"),
+        "One": waiting(queue, **ENDS[end], Catch=caught, Next="Caught"),
         "Caught": {"Type": "Wait", "Seconds": FOREVER, "End": True},
     }
     execution = machines.start(machines.create(states))
     while "WaitStateEntered" not in machines.types(execution):
         pass
-    token = aws.client("sqs").receive_message(QueueUrl=queue)["Messages"][0]["Body"]
+    token = receive()
+    for call, more in (
+        (machines.client.send_task_success, {"output": "{}"}),
+        (machines.client.send_task_failure, {"error": "Wrong"}),
+        (machines.client.send_task_heartbeat, {}),
+    ):
+        with pytest.raises(machines.client.exceptions.TaskTimedOut):
+            call(taskToken=token, **more)
+    machines.client.stop_execution(executionArn=execution)
+
+
+def test_an_answer_is_taken_or_the_task_times_out(machines, tokens):
+    """Never both, however close: whoever is told that the token was taken has ended the task."""
+    queue, receive = tokens
+    caught = [{"ErrorEquals": ["States.Timeout"], "Output": "late", "Next": "Caught"}]
+    for seconds in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
+        states = {"One": waiting(queue, TimeoutSeconds=seconds, Catch=caught), "Caught": {"Type": "Succeed"}}
+        execution = machines.start(machines.create(states))
+        try:
+            machines.client.send_task_success(taskToken=receive(), output='"taken"')
+            answer = "taken"
+        except machines.client.exceptions.TaskTimedOut:
+            answer = "late"
+        assert machines.end(execution)["output"] == answer
+
+
+RETRY = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 9}]
+
+
+def test_a_task_that_is_tried_again_has_a_new_token(machines, tokens):
+    """Its first answer is not its second, too."""
+    queue, receive = tokens
+    execution = machines.start(machines.create({"One": waiting(queue, Retry=RETRY)}))
+    first = receive()
+    machines.client.send_task_failure(taskToken=first, error="Wrong")
+    second = receive()
+    assert second != first
     with pytest.raises(machines.client.exceptions.TaskTimedOut):
-        machines.client.send_task_success(taskToken=token, output="{}")
+        machines.client.send_task_success(taskToken=first, output='"first"')
+    machines.client.send_task_success(taskToken=second, output='"second"')
+    assert machines.end(execution)["output"] == "second"
+
+
+def test_a_task_that_timed_out_has_a_new_token(machines, tokens):
+    queue, receive = tokens
+    execution = machines.start(machines.create({"One": waiting(queue, TimeoutSeconds=10, Retry=RETRY)}))
+    first, second = receive(), receive()
+    assert first != second
     machines.client.stop_execution(executionArn=execution)

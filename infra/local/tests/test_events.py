@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from local_server import OWNER, RECEIVER, passing, unique
+from local_server import OWNER, RECEIVER, passing, unique, wait_until_available
 
 #: What waits for an execution that does not come gives up then.
 PATIENCE = 20
@@ -178,7 +178,7 @@ def test_an_image_that_fails_says_why(aws, told, instance):
     kms = aws.client("kms")
     key = kms.create_key()["KeyMetadata"]["Arn"]
     source = ec2.create_image(InstanceId=instance, Name=unique("image"))["ImageId"]
-    ec2.get_waiter("image_available").wait(ImageIds=[source], WaiterConfig={"Delay": 1})
+    wait_until_available(ec2, source)
     copy = {"SourceImageId": source, "SourceRegion": "us-east-1", "Encrypted": True, "KmsKeyId": key}
     image = ec2.copy_image(Name=unique("image"), **copy)["ImageId"]
     kms.disable_key(KeyId=key)

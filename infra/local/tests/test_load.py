@@ -1,5 +1,6 @@
 """Many clients at once: no call fails, and nothing that one of them writes is lost by another's."""
 
+import hashlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 from local_aws import objects
-from local_server import OWNER, unique
+from local_aws.engine import executions
+from local_server import OWNER, unique, wait_until_available
 
 CLIENTS, ROUNDS = 16, 4
 THROTTLED = "ThrottlingException", "RequestLimitExceeded"
@@ -40,7 +42,7 @@ def test_no_permission_is_lost(aws, together):
     instance = instance["Instances"][0]["InstanceId"]
     ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 0.1})
     image = ec2.create_image(InstanceId=instance, Name=unique("loaded"), NoReboot=True)["ImageId"]
-    ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    wait_until_available(ec2, image)
 
     def share(client):
         for n in range(ROUNDS):
@@ -76,6 +78,18 @@ def test_no_grant_and_no_tag_is_lost(aws, together):
     assert {tag["Key"] for tag in tags} == {f"client-{client}" for client in range(CLIENTS)}
 
 
+def test_an_execution_is_started_once(machines, together):
+    """With one name and one input all are told of the same execution, as long as it runs."""
+    machine = machines.create({"One": {"Type": "Wait", "Seconds": 99_999_999, "End": True}})
+    for n in range(ROUNDS):
+        found = together(lambda _, name=f"run-{n}": machines.start(machine, name=name))
+        assert len(set(found)) == 1
+    listed = machines.client.list_executions(stateMachineArn=machine)["executions"]
+    assert len(listed) == ROUNDS
+    for execution in listed:
+        machines.client.stop_execution(executionArn=execution["executionArn"])
+
+
 def test_an_object_is_written_over_by_one_at_a_time(aws, together):
     """With If-Match no one's count is lost: what was written over was seen."""
     s3, bucket = aws.client("s3"), unique("counted")
@@ -99,17 +113,43 @@ def test_an_object_is_written_over_by_one_at_a_time(aws, together):
     assert sorted(map(tuple, written)) == [(client, n) for client in range(CLIENTS) for n in range(ROUNDS)]
 
 
-def test_writers_of_an_object_do_not_meet():
-    """That the test above passes is not luck: while one is between its look and its write, no other is."""
+def test_an_object_is_read_whole_while_it_is_written_over(aws, together):
+    """Every fourth client writes; all others see one of the values, with its own ETag and length."""
+    s3, bucket = aws.client("s3"), unique("rewritten")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="value", Body=b"")
+
+    def work(client):
+        for n in range(ROUNDS):
+            if client % 4 == 0:
+                s3.put_object(Bucket=bucket, Key="value", Body=bytes([client]) * 10_000 * n)
+            else:
+                found = s3.get_object(Bucket=bucket, Key="value")
+                body = found["Body"].read()
+                assert len(body) == found["ContentLength"] and len(set(body)) <= 1
+                assert found["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+
+    together(work)
+
+
+ALONE = {
+    "an object is written": lambda work: objects._one_at_a_time(work, threading.Lock()),
+    "an execution is started": executions._checked,
+}
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_nobody_meets_where(what):
+    """That the tests above pass is not luck: while one is between its look and its write, no other is."""
     two_inside, met = threading.Barrier(2), []
 
-    def write(_):
+    def work(*_):
         try:
             met.append(two_inside.wait(0.2))
         except threading.BrokenBarrierError:
             two_inside.reset()
 
-    written = objects._one_at_a_time(write, threading.Lock())
+    alone = ALONE[what](work)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(written, range(2)))
+        list(pool.map(lambda n: alone(None, "arn"), range(2)))
     assert met == []

@@ -3,6 +3,7 @@
 import datetime
 import json
 import re
+import threading
 import uuid
 
 from .. import events
@@ -34,19 +35,23 @@ def install():
 
 
 def _checked(start_execution):
-    """AWS names an execution that has no name, and refuses a name or an input that it does not allow; moto neither."""
+    """AWS names an execution that has no name, refuses a name or an input that it does not allow, and begins one
+    execution however many ask for it at once; moto does none of these."""
     from moto.stepfunctions.exceptions import AWSError
     from moto.stepfunctions.parser.api import InvalidExecutionInput
 
     class InvalidName(AWSError):
         TYPE = "InvalidName"
 
+    lock = threading.Lock()
+
     def start(self, state_machine_arn, name=None, execution_input=None, trace_header=None):
         if name is not None and (not 1 <= len(name) <= 80 or _BAD_NAME.search(name)):
             raise InvalidName(f"Invalid Name: '{name}'")
         if len((execution_input or "").encode()) > MOST_DATA:
             raise InvalidExecutionInput(f"Invalid State Machine Execution Input: it is longer than {MOST_DATA} bytes")
-        return start_execution(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+        with lock:
+            return start_execution(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
 
     return start
 

@@ -3,7 +3,7 @@
 import copy
 
 from ..workers import Worker
-from . import variables
+from . import tokens, variables
 from .seams import failure
 
 
@@ -29,6 +29,7 @@ def _evaluate(self, env):
     seconds = env.stack.pop()
     if env.states.context_object.context_object_data["State"]["RetryCount"]:
         env.progress.forget_parts()  # a Map or a Parallel that is tried again begins anew, one that is redriven does not
+        tokens.renew(env)
     frame = env.open_frame()
     frame.states.reset(input_value=env.states.get_input())
     frame.stack = copy.deepcopy(env.stack)
@@ -39,6 +40,8 @@ def _evaluate(self, env):
     else:
         Worker(target=_execute, args=(self, frame, outcome)).start()
         in_time = frame.program_state_event.wait(None if self.timeout.is_default_value() else seconds) or bool(outcome)
+    if tokens.close(frame) and not in_time:
+        in_time = frame.program_state_event.wait()  # the answer came first, and is only to be worked off
     if not in_time or not env.is_running():
         _abandon(frame)
     frame.set_ended()
@@ -75,15 +78,9 @@ def _execute(state, frame, outcome):
 
 def _abandon(frame):
     """A task that nobody waits for any more may end later, as a Lambda function does; the history does not show it."""
-    from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackConsumerTimeout
     from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 
     frame.event_manager = EventManager()
-    token = (frame.states.context_object.context_object_data.get("Task") or {}).get("Token")
-    endpoint = token and frame.callback_pool_manager.get(token)
-    if endpoint:
-        endpoint.report(CallbackConsumerTimeout())
-        endpoint.interrupt_all()
 
 
 def _take_output(self, env, output):

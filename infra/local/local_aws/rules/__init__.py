@@ -37,6 +37,7 @@ from . import (
     managed_instances,
     managed_keys,
     multi_region,
+    object_deletion,
     public_access,
     rates,
     recycle_bin,
@@ -99,6 +100,7 @@ MODULES = [
     multi_region,
     controls,
     telling,
+    object_deletion,
 ]
 
 _installed = False

@@ -82,7 +82,7 @@ def _checked_s3(respond):
 def _refused(response, find_needs, operation):
     """The answer to a call that is not allowed, None if it is."""
     caller = caller_of(response)
-    if caller.statements is None or not operation:
+    if not caller.is_limited or not operation:
         return None
     service = response.boto3_service_name
     model = get_service_model(service)
@@ -94,11 +94,11 @@ def _refused(response, find_needs, operation):
         if because:
             usual = OF_PROTOCOLS.get(model.protocol, ("AccessDeniedException", None))
             code, status = REFUSALS.get(service, usual)
-            return faults.refusal(response, code, _message(caller, action, resource, because), status)
+            return faults.refusal(response, code, message(caller, action, resource, because), status)
     return None
 
 
-def _message(caller, action, resource, because):
+def message(caller, action, resource, because):
     resource = f'"{resource}"' if action.startswith("s3:") else resource or "*"
     return f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} {because}"
 

@@ -21,6 +21,8 @@ class Caller:
     statements: tuple | None = field(default=None, compare=False)
     # The statements of its permissions boundary; None if it has none.
     boundary: tuple | None = field(default=None, compare=False)
+    # The statements of the policies that its session was begun with; None if it was begun without.
+    session: tuple | None = field(default=None, compare=False)
 
     @property
     def root(self):
@@ -31,6 +33,11 @@ class Caller:
         """What a policy's Principal may call this caller directly, the account apart."""
         return {self.arn, self.principal}
 
+    @property
+    def is_limited(self):
+        """Whether there is anything that the caller may not do."""
+        return self.statements is not None or self.session is not None
+
     def identity_decision(self, action, resource, context):
         """ "Allow", "Deny" or None, by the caller's own policies."""
         refused = self.refusal(action, resource, context)
@@ -38,11 +45,18 @@ class Caller:
 
     def refusal(self, action, resource, context):
         """Why the caller's own policies do not let it, in AWS's words; None if they do."""
-        if self.statements is None or not switch("caller-iam-policies"):
+        if not switch("caller-iam-policies"):
             return None
         context = {**self.context(), **context}
-        refused = _refusal(self.statements, "identity-based policy", action, resource, context)
-        return refused or _outside(self.boundary, action, resource, context)
+        refused = None
+        if self.statements is not None:
+            refused = _refusal(self.statements, "identity-based policy", action, resource, context)
+            refused = refused or _outside(self.boundary, action, resource, context)
+        return refused or self.session_refusal(action, resource, context)
+
+    def session_refusal(self, action, resource, context):
+        """Why the policies of its session do not let it, even what a resource's policy allows its role."""
+        return _outside_session(self.session, action, resource, {**self.context(), **context})
 
     def context(self):
         """The condition keys that tell who calls."""
@@ -67,6 +81,12 @@ def _outside(boundary, action, resource, context):
     return None if boundary is None else _refusal(boundary, "permissions boundary", action, resource, context)
 
 
+@rule("session-policies", pages.ASSUME_ROLE)
+def _outside_session(session, action, resource, context):
+    """A session that was begun with policies may do what both they and its role's policies allow."""
+    return None if session is None else _refusal(session, "session policy", action, resource, context)
+
+
 def caller_of(response):
     """The caller of a request that moto is answering."""
     account, key_id = response.current_account, response.access_key
@@ -74,11 +94,19 @@ def caller_of(response):
     role_arn = getattr(iam.access_keys.get(key_id), "role_arn", None)
     if role_arn:
         session = sessions.of(key_id)
-        return Caller(account, session.arn if session else role_arn, role_arn, *_of_role(iam, role_arn))
+        own = _of_role(iam, role_arn)
+        return Caller(account, session.arn if session else role_arn, role_arn, *own, getattr(session, "policies", None))
     user = iam.get_user_from_access_key_id(key_id)
     if user:
         return Caller(account, user.arn, user.arn, _statements(user))
     return Caller(account, f"arn:aws:iam::{account}:root", f"arn:aws:iam::{account}:root")
+
+
+def service_in_role(role_arn, session_name):
+    """A service of AWS that acts in the name of a role."""
+    account = role_arn.split(":")[4]
+    arn = f"arn:aws:sts::{account}:assumed-role/{role_arn.rpartition('/')[2]}/{session_name}"
+    return Caller(account, arn, role_arn, *_of_role(iam_backends[account]["aws"], role_arn))
 
 
 def _of_role(iam, role_arn):
@@ -89,17 +117,18 @@ def _of_role(iam, role_arn):
     if not role.permissions_boundary_arn:
         return _statements(role), None
     boundary = iam.managed_policies.get(role.permissions_boundary_arn)
-    return _statements(role), tuple(policies.parse(_document(boundary))) if boundary else ()
+    return _statements(role), managed_statements(boundary) if boundary else ()
 
 
 def _statements(principal):
-    documents = [*principal.policies.values(), *map(_document, list(principal.managed_policies.values()))]
-    return tuple(statement for document in documents for statement in policies.parse(document))
+    inline = [statement for document in principal.policies.values() for statement in policies.parse(document)]
+    managed = [managed_statements(policy) for policy in list(principal.managed_policies.values())]
+    return (*inline, *(statement for statements in managed for statement in statements))
 
 
-def _document(managed_policy):
-    """The version of a managed policy that counts."""
-    return next(version.document for version in managed_policy.versions if version.is_default)
+def managed_statements(policy):
+    """Those of the version of a managed policy that counts."""
+    return tuple(policies.parse(next(version.document for version in policy.versions if version.is_default)))
 
 
 def internal_id(arn):

@@ -26,6 +26,8 @@ def may(key, caller, operation, at=None, encryption_context=None, tokens=(), **c
     action = f"kms:{operation}"
     policy = policies.parse(key.policy)
     direct = policies.decide(policy, action, key.arn, keys, caller.names)
+    if direct == "Allow" and caller.session_refusal(action, key.arn, keys):
+        direct = policies.decide(policy, action, key.arn, keys, {caller.arn})  # what names the session itself counts
     account = policies.decide(policy, action, key.arn, keys, {caller.root, caller.account})
     identity = caller.identity_decision(action, key.arn, keys)
     if "Deny" in (direct, account, identity):

@@ -3,7 +3,6 @@
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 """
 
-import re
 from urllib.parse import unquote
 
 from . import pages
@@ -16,7 +15,6 @@ ACTIONS = {
     "CompleteMultipartUpload": "PutObject",
     "CopyObject": "PutObject",
     "CreateMultipartUpload": "PutObject",
-    "DeleteObjects": "DeleteObject",
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets",
@@ -36,13 +34,12 @@ LISTED = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:ma
 def s3(operation, response):
     """A role's policies name the objects that it reads, writes and deletes, and the bucket that it lists, if they like
     under a prefix."""
+    if operation == "DeleteObjects":
+        return []  # answers for each object by itself
     action, bucket = ACTIONS.get(operation, operation), f"arn:aws:s3:::{response.bucket_name}"
     if action == "ListAllMyBuckets":
         return [(action, ALL, {})]
     query = response.querystring
-    if operation == "DeleteObjects":
-        keys = re.findall(r"<Key>(.*?)</Key>", (response.raw_body or b"").decode(errors="replace"))
-        return [(action, f"{bucket}/{key}", {}) for key in keys]
     key = response.parse_key_name()
     if not key:
         listed = {LISTED[name]: query[name][0] for name in LISTED if name in query}

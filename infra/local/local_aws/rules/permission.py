@@ -39,7 +39,7 @@ WITHOUT_ACCOUNT = {"image", "snapshot"}
 def check(operation, response):
     """Refuses what the caller's policies do not allow."""
     caller = caller_of(response)
-    if caller.statements is None:
+    if not caller.is_limited:
         return
     context, action = _context(response), f"ec2:{operation}"
     for arn, keys in _resources(operation, response):

@@ -30,7 +30,8 @@ def _loads(text):
 def decide(statements, action, resource, context, principals=None):
     """ "Allow", "Deny" or None.
 
-    `principals` are the names that the caller answers to, for a resource policy; None for an identity policy.
+    `principals` are the names that the caller answers to, or a service of AWS, for a resource policy; None for an
+    identity policy.
     """
     answers = {
         statement["Effect"]
@@ -61,7 +62,7 @@ def _named(statement, element, value, ignore_case=False):
 
 def _principal(statement, principals):
     stated = statement.get("Principal", statement.get("NotPrincipal", {}))
-    names = ["*"] if stated == "*" else _list(stated.get("AWS"))
+    names = ["*"] if stated == "*" else [*_list(stated.get("AWS")), *_list(stated.get("Service"))]
     return any(name == "*" or name in principals for name in names) != ("NotPrincipal" in statement)
 
 
