@@ -3,6 +3,7 @@
 mod delivered;
 mod refused;
 mod regions;
+mod relaunched;
 mod repeated;
 mod shared;
 mod swept;
