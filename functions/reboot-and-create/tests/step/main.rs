@@ -4,6 +4,7 @@ mod create;
 mod reboot_first;
 mod refusals;
 mod repeated;
+mod temporary;
 
 use ami_bakery_tests::looks::{self, BAKE_TAGS};
 use ami_bakery_tests::mocks::{self, Sequential, refused};
