@@ -22,7 +22,7 @@ fn every_payload_is_an_input() {
         }
         parsed.insert(function.to_owned());
     }
-    let all = ["Copy", "GrantKey", "Launch", "Plan", "RebootAndCreate", "Report", "Revoke", "Share", "WaitSnapshots"];
+    let all = ["Copy", "GrantKey", "Launch", "Plan", "RebootAndCreate", "Report", "Revoke", "Share", "Sweep", "WaitSnapshots"];
     assert_eq!(parsed.iter().map(String::as_str).collect::<Vec<_>>(), all, "every function is used");
 }
 
@@ -31,6 +31,7 @@ fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
     match function {
         "Plan" => parse::<plan::Input>(payload).map(drop),
         "RebootAndCreate" => parse::<reboot_and_create::Input>(payload).map(drop),
+        "Sweep" => parse::<sweep::Input>(payload).map(drop),
         "WaitSnapshots" => parse::<wait_snapshots::Input>(payload).map(drop),
         "GrantKey" => parse::<grant_key::Input>(payload).map(drop),
         "Share" => parse::<share::Input>(payload).map(drop),
