@@ -48,8 +48,14 @@ fn is_possible(state: &State, chosen: &[(String, Value)]) -> bool {
     let value = |name: &str| chosen.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
     let is_complete = |name| value(name).is_none_or(|image| image["SnapshotIds"].is_array());
     // What is taken back needs no plan of a bake, and the other way round.
-    let is_take_back = value("plan").map(|plan| plan["Status"] == bakery::plan::TAKE_BACK);
-    if is_take_back.is_some_and(|is_take_back| is_take_back != (state.machine == "TakeBack")) {
+    let machine = match value("plan").and_then(|plan| plan["Status"].as_str()) {
+        Some(bakery::plan::TAKE_BACK) => Some("TakeBack"),
+        Some(bakery::plan::AUDIT) => Some("Audit"),
+        _ => None,
+    };
+    let here = if state.name == "Audit" { "Audit" } else { state.machine.as_str() };
+    let is_bake = !["TakeBack", "Audit"].contains(&here);
+    if value("plan").is_some() && machine != (!is_bake).then_some(here) {
         return false;
     }
     let complete = is_complete("image") && is_complete("regionImage");

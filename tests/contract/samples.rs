@@ -4,7 +4,7 @@ use bakery::Place;
 use bakery::grants::Grant;
 use bakery::outcome::{Outcome, StrangeGrant};
 use bakery::plan::{
-    Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedRegion, Relaunch, Route, Run, StandingImage,
+    AUDIT, Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedAudit, PlannedRegion, Relaunch, Route, Run, StandingImage,
     TAKE_BACK, TakeBack,
 };
 use bakery::prediction::Known;
@@ -141,7 +141,7 @@ pub fn values(variable: &str) -> Vec<Value> {
     let failure = json!({"Error": "ImageFailed", "Cause": "why"});
     let look = wait_snapshots::Output::Available { image: image() };
     match variable {
-        "plan" => vec![json(plan()), json(take_back())],
+        "plan" => vec![json(plan()), json(take_back()), json(PlannedAudit { status: AUDIT, run: run() })],
         "standing" => vec![json(standing())],
         "run" => vec![json(run())],
         "bake" => vec![json(bake())],
