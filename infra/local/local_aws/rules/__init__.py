@@ -17,6 +17,7 @@ from . import (
     copies,
     copy_snapshots,
     creating,
+    event_targets,
     grant_calls,
     grant_lists,
     image_attributes,
@@ -27,6 +28,7 @@ from . import (
     lifecycle,
     lineage,
     managed_keys,
+    map_runs,
     multi_region,
     object_deletion,
     public_access,
@@ -34,6 +36,7 @@ from . import (
     recycle_bin,
     registering,
     retiring,
+    schedule_roles,
     snapshots,
     telling,
     visibility,
@@ -90,6 +93,9 @@ MODULES = [
     telling,
     object_deletion,
 ]
+
+# What others ask when they act for AWS: the engine, EventBridge and its Scheduler.
+ASKED = [map_runs, event_targets, schedule_roles]
 
 _installed = False
 
