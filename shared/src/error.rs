@@ -22,6 +22,8 @@ pub enum ErrorKind {
     AccessDenied,
     /// A name belongs to another bake.
     Conflict,
+    /// AWS does not copy this image to another account: the state machine launches an instance from it there.
+    NotCopyable,
     /// An image or a snapshot failed.
     ImageFailed,
     /// Pending for longer than `TimeoutMinutes`.
@@ -33,13 +35,14 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub const ALL: [ErrorKind; 10] = [
+    pub const ALL: [ErrorKind; 11] = [
         Self::Throttled,
         Self::Unavailable,
         Self::NotVisibleYet,
         Self::InvalidRequest,
         Self::AccessDenied,
         Self::Conflict,
+        Self::NotCopyable,
         Self::ImageFailed,
         Self::TimedOut,
         Self::RevokeFailed,
@@ -54,6 +57,7 @@ impl ErrorKind {
             Self::InvalidRequest => "InvalidRequest",
             Self::AccessDenied => "AccessDenied",
             Self::Conflict => "Conflict",
+            Self::NotCopyable => "NotCopyable",
             Self::ImageFailed => "ImageFailed",
             Self::TimedOut => "TimedOut",
             Self::RevokeFailed => "RevokeFailed",
@@ -69,6 +73,7 @@ impl ErrorKind {
             | Self::InvalidRequest
             | Self::AccessDenied
             | Self::Conflict
+            | Self::NotCopyable
             | Self::ImageFailed
             | Self::TimedOut
             | Self::RevokeFailed
@@ -91,8 +96,11 @@ impl ErrorKind {
             | "ConcurrentCreateImageNoRebootLimitExceeded"
             | "ConcurrentSnapshotLimitExceeded"
             | "PendingSnapshotLimitExceeded"
+            | "InstanceLimitExceeded"
+            | "VcpuLimitExceeded"
             | "SnapshotCreationPerVolumeRateExceeded" => Self::Throttled,
             "InternalError"
+            | "InsufficientInstanceCapacity"
             | "InternalFailure"
             | "InternalServerError"
             | "ServiceUnavailable"
@@ -118,7 +126,8 @@ impl ErrorKind {
             | "CustomerKeyHasBeenRevoked"
             | "OptInRequired" => Self::AccessDenied,
             "InvalidRequest" | "InvalidParameter" | "InvalidParameterValue" | "InvalidParameterCombination"
-            | "MissingParameter" | "OperationNotPermitted" | "ValidationError" | "ValidationException" => {
+            | "MissingParameter" | "MissingInput" | "VPCIdNotSpecified" | "InvalidSubnetID.NotFound"
+            | "InvalidGroup.NotFound" | "Unsupported" | "UnsupportedOperation" | "OperationNotPermitted" | "ValidationError" | "ValidationException" => {
                 Self::InvalidRequest
             }
             _ => Self::Unexpected,
@@ -133,6 +142,7 @@ impl ErrorKind {
                 "Check the policy of the role that the message names, the key's policy and state, and the organization's SCPs."
             }
             Self::InvalidRequest => "Correct the request and start it again.",
+            Self::NotCopyable => "Give the receiver Route Auto or Relaunch.",
             Self::Conflict | Self::ImageFailed | Self::TimedOut | Self::RevokeFailed | Self::Unexpected => {
                 "Look the request id up in CloudTrail."
             }

@@ -4,6 +4,7 @@
 use crate::ids::{BakeId, ImageId, KeyArn, Region};
 use crate::plan::{Delivery, Route};
 use crate::settings::{ReceiverRole, setting};
+use crate::time::Timestamp;
 use crate::{Clients, Context, ErrorKind, Place, StepError, names};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::types::{GrantListEntry, GrantOperation};
@@ -27,6 +28,29 @@ const OPERATIONS: [GrantOperation; 7] = [
 pub struct Grant {
     pub kms_key_id: KeyArn,
     pub grant_id: String,
+}
+
+/// `CopyImage` and `RunInstances` take no grant token: they answer 200, and what they make fails later. So the receiver
+/// first asks KMS whether its grants have arrived.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html#terms-eventual-consistency>
+///
+/// # Errors
+/// `NotVisibleYet` while one has not, else AWS's.
+pub async fn have_arrived(
+    kms: &Clients<Client>,
+    keys: &[KeyArn],
+    receiver: &Place,
+    now: Timestamp,
+) -> Result<(), StepError> {
+    for key in keys {
+        let answer = kms.at(receiver, now).await?.describe_key().key_id(key.as_str()).send().await;
+        match answer.doing("kms:DescribeKey", key, receiver) {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::AccessDenied => return Err(error.as_kind(ErrorKind::NotVisibleYet)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A grant before it is made: the same one again gives the same grant.
@@ -68,8 +92,8 @@ impl Grants {
                 let name = |grantee| names::standing_grant(&self.stack, image, grantee, account);
                 delivery.grantees.iter().map(|grantee| (grantee.to_string(), name(grantee))).collect()
             }
-            Route::Copy | Route::Hop if *account == self.here.account_id => Vec::new(),
-            Route::Copy | Route::Hop => {
+            Route::Copy | Route::Relaunch | Route::Hop if *account == self.here.account_id => Vec::new(),
+            Route::Copy | Route::Relaunch | Route::Hop => {
                 vec![(self.receiver.in_account(account), names::grant(&self.stack, run, account, region))]
             }
         };

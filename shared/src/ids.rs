@@ -97,6 +97,48 @@ identifier!(
 );
 
 identifier!(
+    /// A subnet of a VPC.
+    SubnetId,
+    |text| is_resource_id(text, "subnet-"),
+    "a subnet id is subnet- followed by 8 or 17 hexadecimal digits"
+);
+
+identifier!(
+    /// A security group.
+    SecurityGroupId,
+    |text| is_resource_id(text, "sg-"),
+    "a security group id is sg- followed by 8 or 17 hexadecimal digits"
+);
+
+identifier!(
+    /// An EC2 instance type.
+    InstanceTypeName,
+    |text| {
+        let is_part = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        text.split_once('.').is_some_and(|(family, size)| is_part(family) && is_part(size))
+    },
+    "an instance type is written like t3.small"
+);
+
+identifier!(
+    /// The name of an IAM instance profile.
+    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html>
+    InstanceProfileName,
+    |text| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)),
+    "an instance profile is named by 1 to 128 letters, digits or _ + = , . @ -; give its name, not its ARN"
+);
+
+identifier!(
+    /// An SSM document, by its name or, if another account shares it, its ARN.
+    /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>
+    DocumentName,
+    |text| (3..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b)),
+    "an SSM document is named by 3 to 128 letters, digits or _ - . : /"
+);
+
+identifier!(
     /// The ARN of a KMS key (not of an alias).
     KeyArn,
     |text| {

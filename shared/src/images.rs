@@ -5,7 +5,9 @@ use crate::readiness::{ImageLook, SnapshotLook};
 use crate::{Context, ErrorKind, Place, StepError};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::describe_snapshots::builders::DescribeSnapshotsFluentBuilder;
-use aws_sdk_ec2::types::{Filter, Image, ResourceType, Snapshot, Tag, TagSpecification};
+use aws_sdk_ec2::types::{
+    Filter, Image, PlatformValues, ProductCode, ProductCodeValues, ResourceType, Snapshot, Tag, TagSpecification,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The image with this id, or nothing if EC2 does not (yet, or any more) show it.
@@ -52,15 +54,26 @@ pub async fn named(ec2: &Client, name: &str, at: &Place) -> Result<Option<ImageL
 /// # Errors
 /// AWS's.
 pub async fn snapshots(ec2: &Client, image: &ImageLook, at: &Place) -> Result<Vec<SnapshotLook>, StepError> {
-    let ask = ec2.describe_snapshots();
-    // An empty list of ids would ask for every snapshot that the account can see.
-    let all_known = image.volumes > 0 && image.snapshot_ids.len() == image.volumes;
-    let ask = if all_known {
-        ask.set_snapshot_ids(Some(image.snapshot_ids.iter().map(|id| id.as_str().to_owned()).collect()))
-    } else {
-        ask.owner_ids("self").filters(filter("description", &format!("*{}*", image.image_id))).max_results(PAGE)
-    };
+    if image.knows_its_snapshots() {
+        return snapshots_by_id(ec2, &image.snapshot_ids, &image.image_id, at).await;
+    }
+    let filter = filter("description", &format!("*{}*", image.image_id));
+    let ask = ec2.describe_snapshots().owner_ids("self").filters(filter).max_results(PAGE);
     all_pages(ask, &image.image_id, at).await
+}
+
+/// These snapshots (at least one: without ids the call would tell of every snapshot that the account can see).
+///
+/// # Errors
+/// AWS's.
+pub async fn snapshots_by_id(
+    ec2: &Client,
+    ids: &[SnapshotId],
+    of: &ImageId,
+    at: &Place,
+) -> Result<Vec<SnapshotLook>, StepError> {
+    let ids = ids.iter().map(|id| id.as_str().to_owned()).collect();
+    all_pages(ec2.describe_snapshots().set_snapshot_ids(Some(ids)), of, at).await
 }
 
 /// The account's own snapshots that carry all of these tags.
@@ -108,8 +121,19 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
         state,
         reason: reason.map(str::to_owned),
         snapshot_ids: ids.into_iter().collect(),
+        largest_gib: volumes.iter().filter_map(|ebs| u64::try_from(ebs.volume_size()?).ok()).max().unwrap_or(0),
+        is_windows: image.platform() == Some(&PlatformValues::Windows),
+        product_codes: marketplace_codes(image.product_codes()),
         tags: tags(image.tags()),
     })
+}
+
+/// The product codes that keep AWS from copying an image to another account.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ProductCode.html>
+pub fn marketplace_codes(codes: &[ProductCode]) -> Vec<String> {
+    let of_marketplace =
+        codes.iter().filter(|code| code.product_code_type() == Some(&ProductCodeValues::Marketplace));
+    of_marketplace.filter_map(|code| code.product_code_id()).map(str::to_owned).collect()
 }
 
 fn snapshot_look(snapshot: &Snapshot) -> Result<SnapshotLook, StepError> {
@@ -144,8 +168,13 @@ pub fn known<T: for<'a> TryFrom<&'a str, Error = &'static str>>(id: Option<&str>
 
 /// The same tags for an image and for its snapshots, as `CreateImage` and `CopyImage` take them.
 pub fn tag_specifications(tags: &BTreeMap<String, String>) -> Vec<TagSpecification> {
+    tags_on([ResourceType::Image, ResourceType::Snapshot], tags)
+}
+
+/// The same tags for all that a call makes.
+pub fn tags_on<const N: usize>(kinds: [ResourceType; N], tags: &BTreeMap<String, String>) -> Vec<TagSpecification> {
     let tags: Vec<_> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    [ResourceType::Image, ResourceType::Snapshot]
+    kinds
         .into_iter()
         .map(|kind| TagSpecification::builder().resource_type(kind).set_tags(Some(tags.clone())).build())
         .collect()

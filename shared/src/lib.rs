@@ -9,6 +9,8 @@ pub mod grants;
 pub mod ids;
 #[cfg(feature = "ec2")]
 pub mod images;
+#[cfg(feature = "ec2")]
+pub mod instances;
 pub mod ledger;
 pub mod names;
 pub mod outcome;

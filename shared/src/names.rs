@@ -1,8 +1,9 @@
 //! Identity before effect: what will be made has its name, token or tag before the call is sent.
 
 use crate::ids::{AccountId, BakeId, ImageId, ImageName, PrincipalArn, Region};
-use crate::plan::{Delivery, Route};
+use crate::plan::{Bake, Delivery, Route};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Tag keys with this prefix are ours; a request may not use them.
 pub const TAG_PREFIX: &str = "ami-bakery:";
@@ -28,7 +29,7 @@ pub fn copy_name(image_name: &str, delivery: &Delivery, is_owner: bool, attempt:
     let suffix = match delivery.route {
         Route::Hop => "-hop",
         Route::Copy if is_owner => "-copy",
-        Route::Copy | Route::ShareOnly => "",
+        Route::Copy | Route::Relaunch | Route::ShareOnly => "",
     };
     if attempt == 1 { format!("{image_name}{suffix}") } else { format!("{image_name}{suffix}-{attempt}") }
 }
@@ -37,9 +38,25 @@ pub fn copy_name(image_name: &str, delivery: &Delivery, is_owner: bool, attempt:
 pub fn delivery(bake: &BakeId, delivery: &Delivery) -> String {
     let Delivery { account_id, region, .. } = delivery;
     match delivery.route {
-        Route::Copy | Route::ShareOnly => format!("{bake}/{account_id}/{region}"),
+        Route::Copy | Route::Relaunch | Route::ShareOnly => format!("{bake}/{account_id}/{region}"),
         Route::Hop => format!("{bake}/{account_id}/{region}/hop"),
     }
+}
+
+/// The tags of what is made for a delivery: the bake's own, and ours, which say of which stack, bake, delivery (by its
+/// `id`), run and attempt it is.
+pub fn delivery_tags(stack: &str, bake: &Bake, id: &str, run: &BakeId, attempt: u32) -> BTreeMap<String, String> {
+    let attempt = attempt.to_string();
+    let ours = [
+        (STACK_TAG, stack),
+        (BAKE_TAG, bake.bake_id.as_str()),
+        (DELIVERY_TAG, id),
+        (RUN_TAG, run.as_str()),
+        (ATTEMPT_TAG, &attempt),
+    ];
+    let mut tags = bake.tags.clone();
+    tags.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    tags
 }
 
 /// All grants of a stack's runs begin with this.

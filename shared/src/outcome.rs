@@ -52,6 +52,10 @@ pub struct DeliveryOutcome {
     pub kms_key_id: Option<KeyArn>,
     #[serde(rename = "SizeGiB", skip_serializing_if = "Option::is_none", default)]
     pub size_gib: Option<u64>,
+    /// Of a temporary instance that the image was made of: whether it was sealed before. One that was not keeps what
+    /// should be each machine's own, such as its Windows security identifiers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sealed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -105,6 +109,7 @@ mod tests {
             image_id: None,
             kms_key_id: None,
             size_gib: None,
+            sealed: None,
             error: None,
             reason: (n % 2 == 1).then(|| "because of \"quotes\" and so on".to_owned()),
         };

@@ -14,6 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>
 const MOST_CHANGES: usize = 500;
 
+/// The code of both calls for an account, or organization, that does not exist.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
+const NO_SUCH_HOLDER: &str = "InvalidAMIAttributeItemValue";
+
+/// Whom EC2 does not take, and what it says.
+pub type Refused = BTreeMap<Holder, String>;
+
 pub struct Permissions<'a> {
     pub ec2: &'a Client,
     pub image_id: &'a ImageId,
@@ -54,26 +61,36 @@ impl Permissions<'_> {
         Ok(State { image: unless_gone(self.read_image().await)?.unwrap_or_default(), snapshots })
     }
 
-    /// Snapshots before the image, so that no one sees an image that cannot be copied.
-    pub async fn add(&self, accounts: &BTreeSet<Holder>) -> Result<(), StepError> {
+    /// Snapshots before the image, so that no one sees an image that cannot be copied. Whom EC2 does not take is
+    /// answered, and the others have it.
+    pub async fn add(&self, accounts: &BTreeSet<Holder>) -> Result<Refused, StepError> {
         let have = self.read().await?;
-        let missing = |have: &BTreeSet<Holder>| accounts.difference(have).cloned().collect::<Vec<_>>();
+        let mut refused = Refused::new();
+        let missing = |have: &BTreeSet<Holder>, refused: &Refused| {
+            let missing = accounts.difference(have).filter(|account| !refused.contains_key(account));
+            missing.cloned().collect::<Vec<_>>()
+        };
         for (snapshot, have) in &have.snapshots {
-            self.modify_snapshot(snapshot, Change::Add, &missing(have)).await?;
+            let missing = missing(have, &refused);
+            refused.extend(self.modify(Some(snapshot), Change::Add, &missing).await?);
         }
-        self.modify_image(Change::Add, &missing(&have.image)).await?;
+        refused.extend(self.modify(None, Change::Add, &missing(&have.image, &refused)).await?);
         let now = self.read().await?;
         let all = std::iter::once(&now.image).chain(now.snapshots.values());
-        self.seen(all.flat_map(missing).collect(), "is shared with accounts that cannot be seen there yet")
+        let unseen = all.flat_map(|have| missing(have, &refused)).collect();
+        self.seen(unseen, "is shared with accounts that cannot be seen there yet")?;
+        Ok(refused)
     }
 
     /// Launch permission alone: that is all that launching needs.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/sharingamis-explicit.html>
-    pub async fn add_launch(&self, holders: &BTreeSet<Holder>) -> Result<(), StepError> {
+    pub async fn add_launch(&self, holders: &BTreeSet<Holder>) -> Result<Refused, StepError> {
         let missing = |have: BTreeSet<Holder>| holders.difference(&have).cloned().collect::<Vec<_>>();
-        self.modify_image(Change::Add, &missing(self.read_image().await?)).await?;
-        let missing = missing(self.read_image().await?).into_iter().collect();
-        self.seen(missing, "is shared with receivers that cannot be seen there yet")
+        let refused = self.modify(None, Change::Add, &missing(self.read_image().await?)).await?;
+        let missing = missing(self.read_image().await?);
+        let missing = missing.into_iter().filter(|holder| !refused.contains_key(holder)).collect();
+        self.seen(missing, "is shared with receivers that cannot be seen there yet")?;
+        Ok(refused)
     }
 
     /// Removes this, the image's first, as far as it is there.
@@ -83,9 +100,9 @@ impl Permissions<'_> {
             |have: &BTreeSet<Holder>, given: &BTreeSet<Holder>| have.intersection(given).cloned().collect::<Vec<_>>();
         let of = |snapshot: &SnapshotId| given.snapshots.get(snapshot).unwrap_or(&none);
         let have = self.read_what_is_left().await?;
-        self.modify_image(Change::Remove, &left(&have.image, &given.image)).await?;
+        self.modify(None, Change::Remove, &left(&have.image, &given.image)).await?;
         for (snapshot, have) in &have.snapshots {
-            self.modify_snapshot(snapshot, Change::Remove, &left(have, of(snapshot))).await?;
+            self.modify(Some(snapshot), Change::Remove, &left(have, of(snapshot))).await?;
         }
         let now = self.read_what_is_left().await?;
         let snapshots = now.snapshots.iter().flat_map(|(id, have)| left(have, of(id)));
@@ -123,35 +140,56 @@ impl Permissions<'_> {
         Ok(found.create_volume_permissions().iter().filter_map(|permission| known(permission.user_id())).collect())
     }
 
-    async fn modify_image(&self, change: Change, accounts: &[Holder]) -> Result<(), StepError> {
-        let id = self.image_id;
-        for some in accounts.chunks(MOST_CHANGES) {
-            let list = some.iter().map(permission).collect();
-            let changes = LaunchPermissionModifications::builder();
-            let changes = match change {
-                Change::Add => changes.set_add(Some(list)),
-                Change::Remove => changes.set_remove(Some(list)),
+    /// Changes the image, or one of its snapshots. EC2 refuses a batch whole for one that it does not know, so such a
+    /// batch is halved until that one is alone.
+    async fn modify(
+        &self,
+        snapshot: Option<&SnapshotId>,
+        change: Change,
+        holders: &[Holder],
+    ) -> Result<Refused, StepError> {
+        let mut refused = Refused::new();
+        let mut batches: Vec<_> = holders.chunks(MOST_CHANGES).rev().collect();
+        while let Some(some) = batches.pop() {
+            let answer = match snapshot {
+                Some(id) => self.modify_snapshot(id, change, some).await,
+                None => self.modify_image(change, some).await,
             };
-            let ask = self.ec2.modify_image_attribute().image_id(id.as_str()).launch_permission(changes.build());
-            ask.send().await.doing("ec2:ModifyImageAttribute", id, self.at)?;
+            match (answer, some) {
+                (Err(error), [one]) if error.is(NO_SUCH_HOLDER) => _ = refused.insert(one.clone(), error.message),
+                (Err(error), _) if error.is(NO_SUCH_HOLDER) => {
+                    let (first, second) = some.split_at(some.len() / 2);
+                    batches.extend([second, first]);
+                }
+                (answer, _) => answer?,
+            }
         }
-        Ok(())
+        Ok(refused)
     }
 
-    async fn modify_snapshot(&self, id: &SnapshotId, change: Change, accounts: &[Holder]) -> Result<(), StepError> {
-        for some in accounts.chunks(MOST_CHANGES) {
-            let list = some.iter().map(|a| CreateVolumePermission::builder().user_id(a.as_str()).build()).collect();
-            let changes = CreateVolumePermissionModifications::builder();
-            let changes = match change {
-                Change::Add => changes.set_add(Some(list)),
-                Change::Remove => changes.set_remove(Some(list)),
-            };
-            let ask = self.ec2.modify_snapshot_attribute().snapshot_id(id.as_str());
-            let ask =
-                ask.attribute(SnapshotAttributeName::CreateVolumePermission).create_volume_permission(changes.build());
-            ask.send().await.doing("ec2:ModifySnapshotAttribute", id, self.at)?;
-        }
-        Ok(())
+    async fn modify_image(&self, change: Change, some: &[Holder]) -> Result<(), StepError> {
+        let id = self.image_id;
+        let list = some.iter().map(permission).collect();
+        let changes = LaunchPermissionModifications::builder();
+        let changes = match change {
+            Change::Add => changes.set_add(Some(list)),
+            Change::Remove => changes.set_remove(Some(list)),
+        };
+        let ask = self.ec2.modify_image_attribute().image_id(id.as_str()).launch_permission(changes.build());
+        ask.send().await.doing("ec2:ModifyImageAttribute", id, self.at).map(|_| ())
+    }
+
+    async fn modify_snapshot(&self, id: &SnapshotId, change: Change, some: &[Holder]) -> Result<(), StepError> {
+        let list = some.iter().map(|a| CreateVolumePermission::builder().user_id(a.as_str()).build()).collect();
+        let changes = CreateVolumePermissionModifications::builder();
+        let changes = match change {
+            Change::Add => changes.set_add(Some(list)),
+            Change::Remove => changes.set_remove(Some(list)),
+        };
+        let ask = self.ec2.modify_snapshot_attribute().snapshot_id(id.as_str());
+        let ask =
+            ask.attribute(SnapshotAttributeName::CreateVolumePermission).create_volume_permission(changes.build());
+        ask.send().await.doing("ec2:ModifySnapshotAttribute", id, self.at).map(|_| ())
     }
 }
 

@@ -1,7 +1,8 @@
 //! What `plan` decided: what the state machine carries, and what waits for it in the bucket.
 
 use crate::ids::{
-    AccountId, BakeId, Holder, ImageId, InstanceId, KeyArn, OrganizationArn, PrincipalArn, Region, SnapshotId,
+    AccountId, BakeId, DocumentName, Holder, ImageId, InstanceId, InstanceProfileName, InstanceTypeName, KeyArn,
+    OrganizationArn, PrincipalArn, Region, SecurityGroupId, SnapshotId, SubnetId,
 };
 use crate::outcome::Outcome;
 use crate::request::Reboot;
@@ -93,10 +94,33 @@ pub struct PlannedRegion {
 pub enum Route {
     /// The receiver copies the shared image.
     Copy,
+    /// The receiver launches an instance from the shared image and makes an image of that: for what AWS does not copy
+    /// to another account.
+    Relaunch,
     /// The owner copies it to another Region or under another key, for receivers to copy from.
     Hop,
     /// The image is shared and the keys are opened to whoever launches from it, until that is taken back.
     ShareOnly,
+}
+
+/// How a temporary instance is launched in a receiver's account. What is absent is EC2's default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Relaunch {
+    /// Absent: the default VPC.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subnet_id: Option<SubnetId>,
+    /// Empty: the VPC's default group.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub security_group_ids: Vec<SecurityGroupId>,
+    /// Tried before any other.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance_type: Option<InstanceTypeName>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance_profile: Option<InstanceProfileName>,
+    /// The SSM document that is run on the instance before it is imaged, such as AWS's own for sysprep.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seal_document: Option<DocumentName>,
 }
 
 /// One receiver account in one Region.
@@ -112,6 +136,12 @@ pub struct Delivery {
     pub organization_arn: Option<OrganizationArn>,
     pub region: Region,
     pub route: Route,
+    /// Why by this route.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub why: String,
+    /// How to launch an instance there, if the image cannot be copied. Absent where it is to be copied or nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relaunch: Option<Relaunch>,
     /// Whom the owner's keys are opened to where the image is only shared.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub grantees: Vec<PrincipalArn>,
@@ -134,6 +164,8 @@ impl Delivery {
             organization_arn: None,
             region,
             route,
+            why: String::new(),
+            relaunch: None,
             grantees: Vec::new(),
             kms_key_id: None,
             problem: None,

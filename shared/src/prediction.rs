@@ -1,22 +1,42 @@
 //! When to look at a pending image again: late enough to look seldom, soon enough to notice at once when it is ready.
 
+use serde::{Deserialize, Serialize};
+
 /// Seconds before an image's snapshots have ids and their bytes begin to move, as EC2 usually takes.
 pub const START: u64 = 15;
 /// At most this many looks at one image: a run has 25,000 events for everything.
 const MOST_LOOKS: u64 = 100;
+/// What an image gets unless it takes `LONG` seconds or the progress misleads; the last at the latest it can be ready.
+/// With fewer an image is noticed too late, with more it is looked at too often: `make bench-waiting`.
+const LOOKS: u64 = 10;
+const LONG: u64 = 2_280;
 const SHORTEST_WAIT: u64 = 5;
 /// Nobody waits longer than this to hear that an image has failed.
 const LONGEST_WAIT: u64 = 600;
-/// The longest wait while an image may be ready at any moment.
-const LONGEST_WAIT_AT_THE_END: u64 = 15;
-/// The progress is told in steps, and stalls: this many more percent may be done than it says, most of all in the
-/// beginning. With less an image is noticed too late, with more it is looked at too often: `make bench-waiting`.
-const UNTOLD: u64 = 4;
-const UNTOLD_AT_FIRST: u64 = 7;
-/// Where the beginning ends, in percent.
+/// The longest wait while an image that takes `LONG` may be ready, and while one may that is later than foreseen.
+const LONGEST_WAIT_IF_LONG: u64 = 12;
+const LONGEST_WAIT_IF_LATE: u64 = 15;
+/// Progress comes in steps, of at most this many percent, and what is told is a multiple of the step.
+const LARGEST_STEP: u64 = 10;
+/// A stall hides this many more percent; in the beginning, while less than this is told, they make a difference.
+const STALL: u64 = 5;
 const BEGINNING: u64 = 20;
+/// The last percent that is told; and how much of the time has gone when it begins to be: from, to.
+const LAST: u64 = 99;
+const LAST_BEGINS: (u64, u64) = (95, 99);
+/// Between an image's last snapshot and the image.
+const FINISH: u64 = 5;
 /// Nothing that has to move is faster than this; only for how long to leave alone what has not begun to move.
 const MOST_GIB_A_SECOND: u64 = 2;
+
+/// What the looks so far say: when 99% begins to be told, in seconds of moving.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Known {
+    pub soonest: u64,
+    /// 0 for not known yet.
+    pub latest: u64,
+}
 
 /// What one look at a pending image shows, and what is known from before. All times are in seconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,8 +47,7 @@ pub struct Sight {
     pub progress: u8,
     /// The largest of its snapshots.
     pub gib: u64,
-    /// The earliest that the image can be ready, as the looks before say.
-    pub earliest: u64,
+    pub known: Known,
     /// Looks taken so far.
     pub looks: u64,
     /// The longest that it may stay pending.
@@ -36,30 +55,64 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// The earliest that the image can be ready. What one look has ruled out stays so: a stall tells nothing new.
-    pub fn earliest(&self) -> u64 {
-        let (moving, told) = (self.waited.saturating_sub(START), u64::from(self.progress));
-        let earliest = match told {
-            0 => self.gib / MOST_GIB_A_SECOND,
-            1..BEGINNING => moving * 100 / (told + UNTOLD_AT_FIRST),
-            _ => moving * 100 / (told + UNTOLD),
-        };
-        self.earliest.max(START + earliest)
+    fn moving(&self) -> u64 {
+        self.waited.saturating_sub(START)
+    }
+
+    /// What is known with this look: between what is told and one step more is done, or had stalled.
+    pub fn known(&self) -> Known {
+        let (told, was) = (u64::from(self.progress), self.known);
+        if told == 0 || told > LAST {
+            return was;
+        }
+        let latest = self.moving() * LAST / told + 1;
+        let latest = if was.latest == 0 { latest } else { latest.min(was.latest) };
+        if told == LAST {
+            return Known { soonest: was.soonest.min(latest), latest };
+        }
+        let step = (1..=LARGEST_STEP).rev().find(|size| told.is_multiple_of(*size)).unwrap_or(1);
+        let hidden = step + if told < BEGINNING { STALL } else { 0 };
+        let soonest = self.moving() * LAST / (told + hidden).min(LAST);
+        // More is done than an earlier look let expect: it had stalled then.
+        let soonest = if was.soonest > latest { soonest } else { soonest.max(was.soonest) };
+        Known { soonest: soonest.min(latest), latest }
     }
 
     /// Seconds until the next look.
     pub fn check_after_seconds(&self) -> u64 {
-        let at_the_end = (self.waited / 100).clamp(SHORTEST_WAIT, LONGEST_WAIT_AT_THE_END);
-        // Half of the looks may be quick; the others share what is left of the time.
-        let pace = if self.looks < MOST_LOOKS / 2 {
-            at_the_end
-        } else {
-            self.allowed.saturating_sub(self.waited) / MOST_LOOKS.saturating_sub(self.looks).max(1)
+        let rest = match self.progress {
+            // What has not begun to move is left alone for longer each time.
+            0 => (START + self.gib / MOST_GIB_A_SECOND).saturating_sub(self.waited).max(self.waited / 3),
+            1..=99 => self.rest().min(3 * self.waited),
+            _ => SHORTEST_WAIT,
         };
-        let rest = self.earliest().saturating_sub(self.waited);
-        // What has not begun to move is left alone for longer each time; what has, for as long as it has been watched.
-        let rest = if self.progress == 0 { rest.max(self.waited / 3) } else { rest.min(self.waited) };
-        rest.clamp(SHORTEST_WAIT, LONGEST_WAIT).max(pace)
+        let rest = rest.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+        // Half of the looks may be quick; the others share what is left of the time.
+        if self.looks < MOST_LOOKS / 2 {
+            return rest;
+        }
+        rest.max(self.allowed.saturating_sub(self.waited) / MOST_LOOKS.saturating_sub(self.looks).max(1))
+    }
+
+    fn rest(&self) -> u64 {
+        let (moving, known) = (self.moving(), self.known());
+        let earliest = known.soonest * 100 / LAST_BEGINS.1;
+        let latest = known.latest * 100 / LAST_BEGINS.0 + FINISH + 1;
+        if moving >= latest {
+            return (self.waited / 100).clamp(SHORTEST_WAIT, LONGEST_WAIT_IF_LATE);
+        }
+        // It may be ready from now, or from the earliest, to the latest: the looks that are left divide that evenly.
+        let left = LOOKS.saturating_sub(self.looks + 1).max(1);
+        let from = earliest.max(moving);
+        let most = match left {
+            _ if from > LONG => LONGEST_WAIT_IF_LONG,
+            // Too late by a fortieth at most where a look tells more about the end than whether it has come.
+            _ if moving < earliest => earliest / 40,
+            1 => LONGEST_WAIT,
+            _ => moving / 60,
+        };
+        let gap = ((latest - from) / left).min(most).max(SHORTEST_WAIT);
+        if moving < earliest { earliest + FINISH - moving + gap } else { gap }
     }
 }
 
@@ -72,11 +125,28 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_follows_the_progress() {
-        assert_eq!(sight(115, 46).check_after_seconds(), 100, "it may be half done");
-        assert_eq!(sight(100, 99).check_after_seconds(), SHORTEST_WAIT);
-        assert_eq!(sight(1_000, 99).check_after_seconds(), 10, "a larger image ends more slowly");
-        assert_eq!(sight(100, 1).check_after_seconds(), 100, "the first percents say little");
+    fn what_is_told_bounds_when_the_last_percent_begins() {
+        // 53 is a multiple of no step but 1: between 53 and 54 percent are done.
+        assert_eq!(sight(START + 530, 53).known(), Known { soonest: 971, latest: 991 });
+        // 50 may be anything up to 60.
+        assert_eq!(sight(START + 500, 50).known(), Known { soonest: 825, latest: 991 });
+        assert_eq!(sight(START, 0).known(), Known::default(), "nothing is known yet");
+    }
+
+    #[test]
+    fn what_was_ruled_out_stays_so() {
+        let known = Known { soonest: 900, latest: 950 };
+        let stalled = Sight { known, ..sight(START + 800, 80) };
+        assert_eq!(stalled.known(), Known { soonest: 900, latest: 950 });
+        let faster = Sight { known, ..sight(START + 800, 97) };
+        assert_eq!(faster.known(), Known { soonest: 808, latest: 817 }, "it had stalled when it was looked at before");
+    }
+
+    #[test]
+    fn the_wait_ends_when_it_may_be_ready() {
+        // It moves for 980 to 1,049 s, and nine looks are left for what is between.
+        assert_eq!(sight(START + 530, 53).check_after_seconds(), 980 + FINISH - 530 + 7);
+        assert_eq!(sight(100, 100).check_after_seconds(), SHORTEST_WAIT, "only the image itself is missing");
         assert_eq!(sight(3_615, 20).check_after_seconds(), LONGEST_WAIT);
     }
 
@@ -87,21 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_ruled_out_stays_so() {
-        let stalled = Sight { earliest: 500, ..sight(400, 90) };
-        assert_eq!((stalled.earliest(), stalled.check_after_seconds()), (500, 100));
-    }
-
-    #[test]
     fn the_looks_are_few_even_when_nothing_moves() {
         for allowed in [60, 3_600, 43_200, 604_800] {
-            for progress in [0, 99] {
-                let (mut waited, mut looks) = (0, 0);
+            for progress in [0, 1, 50, 99, 100] {
+                let (mut waited, mut looks, mut known) = (0, 0, Known::default());
                 while waited < allowed {
-                    waited += Sight { looks, allowed, ..sight(waited, progress) }.check_after_seconds();
+                    let sight = Sight { looks, allowed, known, ..sight(waited, progress) };
+                    (waited, known) = (waited + sight.check_after_seconds(), sight.known());
                     looks += 1;
                 }
-                assert!(looks <= MOST_LOOKS + 1, "{looks} looks in {allowed} s");
+                assert!(looks <= MOST_LOOKS + 1, "{looks} looks in {allowed} s at {progress}%");
             }
         }
     }

@@ -17,6 +17,11 @@ pub struct ImageLook {
     pub volumes: usize,
     /// Fewer than `volumes` while it is pending: the ids come late.
     pub snapshot_ids: Vec<SnapshotId>,
+    /// The size of its largest volume.
+    pub largest_gib: u64,
+    pub is_windows: bool,
+    /// Of products in AWS Marketplace.
+    pub product_codes: Vec<String>,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -25,6 +30,11 @@ impl ImageLook {
     /// in the owner's account say which delivery they are.
     pub fn is_golden(&self) -> bool {
         matches!(self.state.as_str(), "pending" | "available") && !self.tags.contains_key(DELIVERY_TAG)
+    }
+
+    /// Whether it names all of its snapshots.
+    pub fn knows_its_snapshots(&self) -> bool {
+        self.volumes > 0 && self.snapshot_ids.len() == self.volumes
     }
 }
 
@@ -78,17 +88,25 @@ pub fn readiness(image: &ImageLook, snapshots: &[SnapshotLook]) -> Readiness {
             Readiness::Failed(reason)
         };
     }
-    let complete = image.volumes > 0
-        && image.snapshot_ids.len() == image.volumes
+    let complete = image.knows_its_snapshots()
         && snapshots.len() == image.volumes
         && snapshots.iter().all(|snapshot| snapshot.state == "completed");
-    if image.state == "available" && complete {
-        Readiness::Available
-    } else {
-        let slowest = snapshots.iter().map(|snapshot| snapshot.progress).min().unwrap_or(0);
-        let gib = snapshots.iter().map(|snapshot| snapshot.size_gib).max().unwrap_or(0);
-        Readiness::Pending { progress: progress(snapshots), slowest, gib }
-    }
+    if image.state == "available" && complete { Readiness::Available } else { under_way(image.largest_gib, snapshots) }
+}
+
+/// How far the snapshots are. Without any there is only the size of the image's largest volume to tell.
+fn under_way(largest_gib: u64, snapshots: &[SnapshotLook]) -> Readiness {
+    let slowest = snapshots.iter().map(|snapshot| snapshot.progress).min().unwrap_or(0);
+    let gib = snapshots.iter().map(|snapshot| snapshot.size_gib).max().unwrap_or(largest_gib);
+    Readiness::Pending { progress: progress(snapshots), slowest, gib }
+}
+
+/// What all the snapshots of an image say by themselves: that it is under way. Nothing when the image itself has to be
+/// looked at, as it may be available, or failed.
+pub fn by_snapshots(snapshots: &[SnapshotLook]) -> Option<Readiness> {
+    let none_is_broken = snapshots.iter().all(|snapshot| matches!(snapshot.state.as_str(), "pending" | "completed"));
+    let one_is_pending = snapshots.iter().any(|snapshot| snapshot.state == "pending");
+    (none_is_broken && one_is_pending).then(|| under_way(0, snapshots))
 }
 
 /// Percent of all bytes, so that a large volume counts for what it is.
@@ -134,6 +152,9 @@ mod tests {
             reason: None,
             volumes,
             snapshot_ids: snapshots.iter().map(|s| s.snapshot_id.clone()).collect(),
+            largest_gib: 8,
+            is_windows: false,
+            product_codes: Vec::new(),
             tags: BTreeMap::from([("t".into(), "d".into())]),
         }
     }
@@ -162,7 +183,18 @@ mod tests {
             readiness(&image("pending", 2, &snapshots), &snapshots),
             Readiness::Pending { progress: 10, slowest: 0, gib: 90 }
         );
-        assert_eq!(readiness(&image("pending", 2, &[]), &[]), Readiness::Pending { progress: 0, slowest: 0, gib: 0 });
+        assert_eq!(readiness(&image("pending", 2, &[]), &[]), Readiness::Pending { progress: 0, slowest: 0, gib: 8 });
+    }
+
+    #[test]
+    fn the_image_is_looked_at_when_its_snapshots_leave_it_open() {
+        let pending = Readiness::Pending { progress: 49, slowest: 49, gib: 10 };
+        assert_eq!(by_snapshots(&[snapshot(1, "pending", 49, 10)]), Some(pending));
+        let done = snapshot(1, "completed", 100, 10);
+        assert!(matches!(by_snapshots(&[done.clone(), snapshot(2, "pending", 1, 90)]), Some(Readiness::Pending { .. })));
+        assert_eq!(by_snapshots(std::slice::from_ref(&done)), None);
+        assert_eq!(by_snapshots(&[snapshot(1, "error", 10, 10), snapshot(2, "pending", 10, 10)]), None);
+        assert_eq!(by_snapshots(&[]), None);
     }
 
     #[test]

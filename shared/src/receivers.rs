@@ -2,6 +2,7 @@
 
 use crate::form::{Form, Problems};
 use crate::ids::{AccountId, Holder, OrganizationArn, PrincipalArn, Region};
+use crate::plan::Relaunch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ pub enum WantedRoute {
     Auto,
     /// The receiver copies the shared image and encrypts it under its own key.
     Copy,
+    /// The receiver launches an instance from the shared image, and makes an image of that under its own key.
+    Relaunch,
     /// The image is shared to stay, and the owner's keys are opened to whoever launches from it.
     ShareOnly,
 }
@@ -34,6 +37,8 @@ pub struct Receiver {
     pub route: WantedRoute,
     /// Who launches from an image that is only shared; empty for all of the account.
     pub grantees: Vec<PrincipalArn>,
+    /// How an instance is launched there, where that is the way.
+    pub relaunch: Relaunch,
     /// None: the bake's own Region.
     pub regions: Option<Vec<Region>>,
     /// A key of the receiver: an id, an ARN or an alias in each of the Regions.
@@ -75,6 +80,7 @@ fn receiver(field: &str, value: Value, problems: &mut Problems) -> Option<Receiv
         form.problem(organization_field(organization), Some(json!(organization)), rule);
     }
     let grantees: Vec<PrincipalArn> = grantees(&mut form, route, holder.as_ref());
+    let relaunch = relaunch(&mut form, route);
     let regions: Option<Vec<Region>> = form.take("Regions");
     if regions.as_ref().is_some_and(Vec::is_empty) {
         form.problem("Regions", Some(json!([])), "name at least one Region, or leave the field out for the bake's own");
@@ -92,7 +98,42 @@ fn receiver(field: &str, value: Value, problems: &mut Problems) -> Option<Receiv
     let account_id =
         organization_arn.as_ref().map_or_else(|| holder.account(), |arn| Some(arn.management_account()))?;
     let kms_key_id = kms_key_id.unwrap_or_else(|| DEFAULT_KEY.to_owned());
-    Some(Receiver { field: field.to_owned(), account_id, organization_arn, route, grantees, regions, kms_key_id })
+    let field = field.to_owned();
+    Some(Receiver { field, account_id, organization_arn, route, grantees, relaunch, regions, kms_key_id })
+}
+
+/// How a temporary instance is launched, as far as the request says.
+fn relaunch(form: &mut Form, route: WantedRoute) -> Relaunch {
+    const FIELDS: [&str; 5] = ["SubnetId", "SecurityGroupIds", "InstanceType", "InstanceProfile", "SealDocument"];
+    let launches = match route {
+        WantedRoute::Auto | WantedRoute::Relaunch => true,
+        WantedRoute::Copy | WantedRoute::ShareOnly => false,
+    };
+    if !launches {
+        for name in FIELDS {
+            if let Some(value) = form.take_raw(name) {
+                form.problem(name, Some(value), "only with Route Auto or Relaunch: no instance is launched otherwise");
+            }
+        }
+        return Relaunch::default();
+    }
+    let relaunch = Relaunch {
+        subnet_id: form.take(FIELDS[0]),
+        security_group_ids: form.take(FIELDS[1]).unwrap_or_default(),
+        instance_type: form.take(FIELDS[2]),
+        instance_profile: form.take(FIELDS[3]),
+        seal_document: form.take(FIELDS[4]),
+    };
+    if let Some(document) = &relaunch.seal_document {
+        let why = format!("required with SealDocument = {document}: SSM reaches the instance through it");
+        if relaunch.instance_profile.is_none() {
+            form.problem("InstanceProfile", None, &why);
+        }
+        if relaunch.subnet_id.is_none() {
+            form.problem("SubnetId", None, why);
+        }
+    }
+    relaunch
 }
 
 const HOLDERS: [&str; 3] = ["AccountId", "OrganizationArn", "OrganizationalUnitArn"];
@@ -140,7 +181,7 @@ fn grantees(form: &mut Form, route: WantedRoute, holder: Option<&Holder>) -> Vec
     let Some(grantees) = form.take::<Vec<PrincipalArn>>("Grantees") else { return Vec::new() };
     let account = holder.and_then(Holder::account);
     let rule = match (route, holder, &account) {
-        (WantedRoute::Auto | WantedRoute::Copy, ..) => Some("only with Route ShareOnly: a copy needs no grant to stay"),
+        (WantedRoute::Auto | WantedRoute::Copy | WantedRoute::Relaunch, ..) => Some("only with Route ShareOnly: a copy needs no grant to stay"),
         (WantedRoute::ShareOnly, Some(_), None) => Some(
             "a grant cannot name an organization's members; the owner's key policy lets them in, see the plan's warning",
         ),

@@ -1,7 +1,7 @@
 //! What `plan` refuses before anything is touched, each problem naming its field.
 
 use ami_bakery_tests::local_aws::RECEIVERS;
-use ami_bakery_tests::world::{World, instance, key};
+use ami_bakery_tests::world::{World, instance, key, launched};
 use aws_sdk_ec2::types::InstanceType;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
@@ -84,6 +84,7 @@ async fn an_instance_that_cannot_be_imaged() {
     let run = ec2.run_instances().image_id(image).instance_type(InstanceType::M1Small).min_count(1).max_count(1);
     let made = run.send().await.expect("it is launched");
     let stored = made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned();
+    assert_eq!(launched(&world.owner, &stored).await, "running");
     refused(&world, "instance-store", &of(&stored), &["InstanceId", "is an instance store"]).await;
 }
 

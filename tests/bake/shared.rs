@@ -1,7 +1,7 @@
 //! Receivers that launch from the owner's image instead of having a copy, until that is taken back.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{REGIONS, World, grants, images, key, shared_with};
+use ami_bakery_tests::world::{REGIONS, World, grants, images, key, launched, shared_with};
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::InstanceType;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -12,18 +12,14 @@ const FRIEND: &str = "999999999999";
 const ORGANIZATION: &str = "arn:aws:organizations::999999999999:organization/o-0123456789";
 
 /// Launches from an image: the instance's state a while later, or what EC2 refused it with.
-async fn launched(account: &Config, image: &str) -> String {
+async fn launch(account: &Config, image: &str) -> String {
     let run = account.ec2().run_instances().image_id(image).instance_type(InstanceType::T3Micro);
     let answer = match run.min_count(1).max_count(1).send().await {
         Ok(answer) => answer,
         Err(error) => return error.into_service_error().code().unwrap_or("no code").to_owned(),
     };
     let id = answer.instances()[0].instance_id().expect("an id").to_owned();
-    let waiter = aws_sdk_ec2::client::Waiters::wait_until_instance_running(&account.ec2()).instance_ids(id);
-    match waiter.wait(std::time::Duration::from_secs(60)).await {
-        Ok(_) => "running".to_owned(),
-        Err(error) => format!("{error:?}"),
-    }
+    launched(account, &id).await
 }
 
 async fn standing_grants(owner: &Config) -> Vec<String> {
@@ -66,7 +62,7 @@ async fn who_only_launches_can_until_it_is_taken_back() {
         // A grant takes a while to be seen everywhere; EC2 gives up an instance that comes too early.
         let mut state = String::new();
         for _ in 0..10 {
-            state = launched(&launcher, image).await;
+            state = launch(&launcher, image).await;
             if state == "running" {
                 break;
             }
@@ -91,7 +87,7 @@ async fn who_only_launches_can_until_it_is_taken_back() {
         assert_eq!(standing_grants(&owner).await, [""; 0]);
         let left: &[&str] = if region == REGION { &[FRIEND] } else { &[] };
         assert_eq!(shared_with(&owner, image).await, left);
-        assert_eq!(launched(&launcher, image).await, "InvalidAMIID.NotFound");
+        assert_eq!(launch(&launcher, image).await, "InvalidAMIID.NotFound");
     }
     let again = json!({"Revoke": {"ImageId": golden, "Receivers": receivers}});
     assert_eq!(world.bake("back-2", &again).await.status, ExecutionStatus::Succeeded, "nothing is left to do");

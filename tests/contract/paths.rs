@@ -45,6 +45,27 @@ fn a_failed_copy_is_cancelled_before_its_key_is_closed() {
 }
 
 #[test]
+fn a_temporary_instance_goes_before_its_key_is_closed() {
+    let edges = edges("DeliverToReceivers");
+    assert_eq!(edges["HowToDeliver"], ["CopyImage", "LaunchInstance"]);
+    for state in ["LaunchInstance", "LookAtInstance"] {
+        assert!(edges[state].contains(&"TerminateInstance".to_owned()), "{state}");
+        assert!(!edges[state].contains(&"RevokeKey".to_owned()), "{state}");
+    }
+    // Past these the ways of a copy and of a launch are one: there the route decides, before anything else.
+    for name in ["IsCopyAvailable", "IsCopyTriedAgain"] {
+        let choice = states().into_iter().find(|state| state.name == name).expect(name).body["Choices"][0].clone();
+        assert!(choice["Condition"].as_str().is_some_and(|text| text.contains("$delivery.Route = 'Relaunch'")), "{name}");
+        assert_eq!(choice["Next"], "TerminateInstance", "{name}");
+    }
+    let all = ["IsInstanceReady", "IsCopyAvailable", "IsCopyTriedAgain", "LaunchInstance", "LookAtInstance"];
+    let into: Vec<_> = edges.iter().filter(|(_, next)| next.contains(&"TerminateInstance".to_owned())).collect();
+    assert_eq!(into.iter().map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>(), BTreeSet::from(all));
+    assert_eq!(edges["CancelCopy"], ["IsCopyTriedAgain", "IsCopyTriedAgain"], "also when it could not be cancelled");
+    assert_eq!(edges["TerminateInstance"], ["IsLaunchTriedAgain", "RevokeKey"]);
+}
+
+#[test]
 fn what_is_to_stay_stays_only_if_all_of_it_was_given() {
     let edges = edges("DeliverToReceivers");
     assert_eq!(edges["GrantAccess"], ["DeliveryDone", "RevokeKey"]);

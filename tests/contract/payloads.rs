@@ -22,7 +22,7 @@ fn every_payload_is_an_input() {
         }
         parsed.insert(function.to_owned());
     }
-    let all = ["Copy", "GrantKey", "Plan", "RebootAndCreate", "Report", "Revoke", "Share", "WaitSnapshots"];
+    let all = ["Copy", "GrantKey", "Launch", "Plan", "RebootAndCreate", "Report", "Revoke", "Share", "WaitSnapshots"];
     assert_eq!(parsed.iter().map(String::as_str).collect::<Vec<_>>(), all, "every function is used");
 }
 
@@ -35,6 +35,7 @@ fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
         "GrantKey" => parse::<grant_key::Input>(payload).map(drop),
         "Share" => parse::<share::Input>(payload).map(drop),
         "Copy" => parse::<copy::Input>(payload).map(drop),
+        "Launch" => parse::<launch::Input>(payload).map(drop),
         "Revoke" => parse::<revoke::Input>(payload).map(drop),
         "Report" => parse::<report::Input>(payload).map(drop),
         other => panic!("no such function: {other}"),
@@ -55,6 +56,7 @@ fn is_possible(state: &State, chosen: &[(String, Value)]) -> bool {
         "LookAtImage" => value("image").is_none_or(|image| image["ImageId"].is_string()),
         "Report" => true,
         "RecordFailure" => value("deliveryFailure").is_some_and(Value::is_object),
+        "CreateReceiverImage" => value("instance").is_some_and(|instance| instance["InstanceId"].is_string()),
         "LookAtCopy" => value("copy").is_some_and(Value::is_object),
         "LookAtHop" => value("hop").is_some_and(Value::is_object),
         _ => complete,
@@ -97,6 +99,7 @@ fn lookup(path: &str, chosen: &[(String, Value)]) -> Value {
         "$states.context.State.EnteredTime" | "$states.context.Execution.StartTime" => {
             return json!("2026-11-24T01:54:00.123Z");
         }
+        "$states.context.State.RetryCount" => return json!(0),
         "$states.context.Execution.Name" | "$states.context.Execution.Id" => return json!("web-1"),
         _ => {}
     }
@@ -142,7 +145,7 @@ fn without_states_inside(body: &Value) -> Value {
 fn exists(path: &[String]) -> bool {
     let found = |value: &Value, rest: &[String]| rest.iter().try_fold(value, |value, part| value.get(part)).is_some();
     match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["states", "context", "State", "EnteredTime"]
+        ["states", "context", "State", "EnteredTime" | "RetryCount"]
         | ["states", "context", "Execution", "Name" | "Id" | "StartTime"]
         | ["states", "context", "Map", "Item", "Value"]
         | ["states", "input" | "result" | "errorOutput"]
@@ -160,6 +163,9 @@ fn a_delivery_s_result_is_small() {
     // A thousand of them are one state's output of at most 256 KiB.
     let delivered = json!({"Index": 999, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 65_536});
     let shared = json!({"Index": 999, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 65_536, "Shared": true});
+    let relaunched = json!({
+        "Index": 999, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 65_536, "Route": "Relaunch", "Sealed": false,
+    });
     let failed = json!({"Index": 999, "Error": "States.ExceedToleratedFailureThreshold"});
     let written: Vec<Value> = states()
         .into_iter()
@@ -174,12 +180,14 @@ fn a_delivery_s_result_is_small() {
         })
         .filter(|output| output["Index"].is_string())
         .collect();
-    assert_eq!(written.len(), 4, "delivered now, delivered before, shared, failed");
+    assert_eq!(written.len(), 5, "delivered now, relaunched, delivered before, shared, failed");
     for output in written {
         let keys: Vec<_> = output.as_object().expect("an object").keys().cloned().collect();
         let has = |key: &str| keys.iter().any(|found| found == key);
         let sample = if has("Error") {
             &failed
+        } else if has("Route") {
+            &relaunched
         } else if has("Shared") {
             &shared
         } else {

@@ -4,9 +4,10 @@ use bakery::Place;
 use bakery::grants::Grant;
 use bakery::outcome::Outcome;
 use bakery::plan::{
-    Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedRegion, Route, Run, StandingImage, TAKE_BACK,
-    TakeBack,
+    Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedRegion, Relaunch, Route, Run, StandingImage,
+    TAKE_BACK, TakeBack,
 };
+use bakery::prediction::Known;
 use bakery::request::Reboot;
 use bakery::time::Timestamp;
 use serde_json::{Value, json};
@@ -45,6 +46,14 @@ fn bake() -> Bake {
 fn delivery() -> Delivery {
     Delivery {
         organization_arn: Some(id("arn:aws:organizations::222222222222:organization/o-0123456789")),
+        why: "asked for".to_owned(),
+        relaunch: Some(Relaunch {
+            subnet_id: Some(id("subnet-0123456789abcdef0")),
+            security_group_ids: vec![id("sg-0123456789abcdef0")],
+            instance_type: Some(id("t3.small")),
+            instance_profile: Some(id("sealer")),
+            seal_document: Some(id("AWSEC2-RunSysprep")),
+        }),
         grantees: vec![id("arn:aws:iam::222222222222:root")],
         kms_key_id: Some(id(KEY)),
         problem: Some("its role cannot be assumed".to_owned()),
@@ -117,7 +126,9 @@ fn standing() -> StandingImage {
 }
 
 fn pending() -> wait_snapshots::Output {
-    wait_snapshots::Output::Pending { check_after_seconds: 5, progress: 99, earliest: 100 }
+    let known = Known { soonest: 90, latest: 100 };
+    let snapshot_ids = vec![id("snap-0123456789abcdef0")];
+    wait_snapshots::Output::Pending { check_after_seconds: 5, progress: 99, known, snapshot_ids }
 }
 
 fn take_back() -> TakeBack {
@@ -150,10 +161,27 @@ pub fn values(variable: &str) -> Vec<Value> {
             json!([]),
         ],
         "imageLook" | "hopLook" | "copyLook" => vec![json(pending()), json(look), Value::Null],
+        "instance" => instances().into_iter().chain([Value::Null]).collect(),
         "attempt" | "looks" | "copyLooks" | "hopLooks" => vec![json!(1)],
-        "imageStartedAt" | "copyStartedAt" | "hopStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
+        "imageStartedAt" | "copyStartedAt" | "hopStartedAt" | "instanceStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
         other => panic!("the machine uses a variable that no sample stands for: ${other}"),
     }
+}
+
+fn instances() -> Vec<Value> {
+    let sealing = r#"{"CommandId": "c", "Since": "2026-11-24T01:54:00Z", "SucceededAt": "2026-11-24T01:54:00Z"}"#;
+    let sealing = serde_json::from_str(sealing).expect("as the function writes it");
+    let instance_id = id("i-0123456789abcdef0");
+    vec![
+        json(launch::Output::Pending {
+            instance_id: id("i-0123456789abcdef0"),
+            check_after_seconds: 20,
+            sealing: Some(sealing),
+        }),
+        json(launch::Output::Ready { instance_id, sealed: true }),
+        json(launch::Output::NotThisType { tried: 1, reason: "why".to_owned() }),
+        json(launch::Output::KeyNotAccessible { instance_id: id("i-0123456789abcdef0"), reason: "why".to_owned() }),
+    ]
 }
 
 fn reboots() -> Vec<Value> {
@@ -187,5 +215,6 @@ pub fn answers() -> Vec<Value> {
         json!({"ImageId": IMAGE, "Region": "us-east-1", "Failure": {"Error": "RevokeFailed", "Cause": "why"}}),
     ];
     all.extend(reboots());
+    all.extend(instances());
     all
 }

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from local_aws.rules.timing import LAUNCH_SECONDS
 
 OWNER, RECEIVER, OTHER = "111111111111", "222222222222", "333333333333"
 HERE, THERE = "us-east-1", "eu-west-1"
@@ -103,6 +104,13 @@ class Accounts:
         images = ec2.describe_images(Owners=["amazon"], Filters=wanted)["Images"]
         return next(image["ImageId"] for image in images if image["RootDeviceType"] == "ebs")
 
+    def launch(self, account=OWNER, region=HERE, role=None, **ask):
+        """The id of an instance that was launched just now: it is pending, and not seen everywhere."""
+        ec2 = self.ec2(account, region, role)
+        ask = {"InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, **ask}
+        image = ask.pop("ImageId", None) or self.base(self.ec2(account, region))
+        return ec2.run_instances(ImageId=image, **ask)["Instances"][0]["InstanceId"]
+
     def instance(self, account=OWNER, region=HERE, volumes=((8, None),), **ask):
         """The id of a running instance with volumes of these sizes, and keys if encrypted."""
         ec2 = self.ec2(account, region)
@@ -113,8 +121,16 @@ class Accounts:
             {"DeviceName": device, "Ebs": {"VolumeSize": size, **({"Encrypted": True, "KmsKeyId": key} if key else {})}}
             for device, (size, key) in zip(devices, volumes)
         ]
-        ask = {"InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "BlockDeviceMappings": mappings, **ask}
-        return ec2.run_instances(ImageId=image, **ask)["Instances"][0]["InstanceId"]
+        instance = self.launch(account, region, ImageId=image, **{"BlockDeviceMappings": mappings, **ask})
+        self.time.passes(LAUNCH_SECONDS)
+        return instance
+
+    def registered(self, **ask):
+        """The id of an image that is registered from a snapshot."""
+        (snapshot,) = self.snapshots(self.image())
+        mappings = [{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snapshot}}]
+        ask = {"Name": self.name(), "BlockDeviceMappings": mappings, **ask}
+        return self.ec2().register_image(RootDeviceName="/dev/sda1", **ask)["ImageId"]
 
     def create(self, instance=None, account=OWNER, region=HERE, volumes=((8, None),), **ask):
         """The id of an image that is being made of an instance."""
@@ -148,6 +164,10 @@ class Accounts:
     def look(self, image, account=OWNER, region=HERE):
         """An image as DescribeImages shows it."""
         return self.ec2(account, region).describe_images(ImageIds=[image])["Images"][0]
+
+    def look_at_instance(self, instance, account=OWNER, region=HERE):
+        """An instance as DescribeInstances shows it."""
+        return self.ec2(account, region).describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
 
     def snapshots(self, image, account=OWNER, region=HERE):
         """The ids of an image's snapshots."""

@@ -51,3 +51,43 @@ def test_rules_are_left_out(aws, put):
     aws.create(Name="ab")
     with pytest.raises(urllib.error.HTTPError, match="400"):
         put("without", ["nonsense"])
+
+
+def test_capacity_and_subscriptions_are_told_as_they_were_set(aws, put):
+    assert put("capacity", ["t3.micro", {"type": "m5.*", "times": 2}]) == [
+        {"type": "t3.micro"},
+        {"type": "m5.*", "times": 2},
+    ]
+    refused("InsufficientInstanceCapacity", aws.instance)
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        put("capacity", [{"kind": "t3.micro"}])
+    assert put("capacity", []) == []
+    aws.instance()
+    assert put("subscriptions", {"222222222222": ["b", "a"]}) == {"222222222222": ["a", "b"]}
+
+
+def test_instances_meet_the_fate_that_was_set(aws, put):
+    instance = aws.instance()
+    put("shutdowns", {instance: 10})
+    for wrong in ({"i-0123456789abcdef0": 10}, {aws.launch(): "soon"}):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            put("shutdowns", wrong)
+    aws.time.passes(60)
+    assert aws.look_at_instance(instance)["State"]["Name"] == "stopped"
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        put("launches", [{"state": "gone"}])
+    assert put("launches", [{"state": "pending", "times": 1}]) == [{"state": "pending", "times": 1}]
+    aws.launch()
+    assert put("launches", []) == []
+
+
+def test_systems_manager_is_told_what_it_reaches_and_what_documents_do(aws, put):
+    assert put("ssm-reach", {"subnet-1": False}) == {"subnet-1": False}
+    assert put("documents", {"Seal": {"seals": True}}) == {"Seal": {"seals": True}}
+    for control, wrong in (("ssm-reach", {"subnet-1": "no"}), ("documents", {"Seal": {"shuts": True}})):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            put(control, wrong)
+    instance = aws.instance()
+    assert put("hidden-codes", {instance: ["code1"]}) == {instance: ["code1"]}
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        put("hidden-codes", {"ami-0123456789abcdef0": ["code1"]})

@@ -1,6 +1,8 @@
 """CopyImage: what it refuses at once, and what comes of it."""
 
 from accounts import HERE, LONG, OTHER, OWNER, RECEIVER, THERE, refused
+from local_aws.rules.hidden_codes import hidden_codes, set_hidden_codes
+from local_aws.rules.subscriptions import set_subscriptions
 
 
 def finished(aws, copy, account=RECEIVER, region=HERE):
@@ -63,7 +65,25 @@ def test_copy_marketplace_stays(aws):
     message = refused("InvalidRequest", aws.copy, derived)
     assert message == "Images from AWS Marketplace cannot be copied to another AWS account."
     assert finished(aws, aws.copy(derived, OWNER), OWNER)["ProductCodes"][0]["ProductCodeId"] == "code1"
-    aws.instance(RECEIVER, ImageId=derived)
+
+
+def test_copy_derived_stays(aws):
+    """Copy an AMI: nor what is derived from one, though nothing shows it. A launch needs the subscription as well."""
+    instance = aws.instance()
+    set_hidden_codes({instance: ["code1"]})
+    image = aws.image(instance=instance)
+    again = aws.copy(image, OWNER, THERE)
+    assert finished(aws, again, OWNER, THERE).get("ProductCodes", []) == []
+    for one, region in ((image, HERE), (again, THERE)):
+        aws.share(one, region=region)
+        message = refused("InvalidRequest", aws.copy, one, region=region, source_region=region)
+        assert message == "Images from AWS Marketplace cannot be copied to another AWS account."
+        refused("OptInRequired", aws.launch, RECEIVER, region, ImageId=one)
+    set_subscriptions({RECEIVER: ["code1"]})
+    made = aws.create(aws.instance(RECEIVER, ImageId=image), RECEIVER)
+    aws.time.passes(LONG)
+    assert aws.look(made, RECEIVER).get("ProductCodes", []) == []
+    assert hidden_codes()[made] == ["code1"]
 
 
 def test_copy_windows_stays(aws, switches):

@@ -70,6 +70,8 @@ def test_create_image_instance_state(aws, time, switches):
     """API_CreateImage: running or stopped."""
     instance = aws.instance()
     aws.ec2().stop_instances(InstanceIds=[instance])
+    refused("IncorrectState", aws.create, instance)
+    time.passes(60)
     aws.create(instance)
     time.passes(LONG)
     aws.ec2().terminate_instances(InstanceIds=[instance])
@@ -84,6 +86,7 @@ def test_create_image_root_on_ebs(aws):
     aws.time.passes(2)
     ask = {"ImageId": bundle, "InstanceType": "m3.medium", "MinCount": 1, "MaxCount": 1}
     instance = aws.ec2().run_instances(**ask)["Instances"][0]
+    aws.time.passes(10)
     found = aws.ec2().describe_instances(InstanceIds=[instance["InstanceId"]])["Reservations"][0]["Instances"][0]
     assert found["RootDeviceType"] == "instance-store" and found["BlockDeviceMappings"] == []
     assert "volume attached at root" in refused("InvalidParameterValue", aws.create, instance["InstanceId"])

@@ -9,10 +9,6 @@ def checks(aws, instance, account=OWNER):
     return {(one["InstanceStatus"]["Status"], one["SystemStatus"]["Status"]) for one in found}
 
 
-def look(aws, instance, account=OWNER):
-    return aws.ec2(account).describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
-
-
 def test_instance_with_encrypted_volumes(aws):
     """The world that a bake begins with: keys by id, alias or ARN, sizes, tags; all told as they are."""
     arn = aws.key()
@@ -20,7 +16,7 @@ def test_instance_with_encrypted_volumes(aws):
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "web"}]}]
     names = (arn, arn.split("/")[1], "alias/golden")
     instance = aws.instance(volumes=list(zip((8, 20, 100), names, strict=True)), TagSpecifications=tags)
-    found = look(aws, instance)
+    found = aws.look_at_instance(instance)
     assert found["RootDeviceType"] == "ebs" and found["Tags"] == tags[0]["Tags"]
     mappings = {one["DeviceName"]: one["Ebs"]["VolumeId"] for one in found["BlockDeviceMappings"]}
     assert list(mappings) == ["/dev/xvda", "/dev/sdf", "/dev/sdg"] and found["RootDeviceName"] == "/dev/xvda"
@@ -38,8 +34,13 @@ def test_status_checks_initialize(aws):
     assert checks(aws, instance) == {("ok", "ok")}
     aws.ec2().stop_instances(InstanceIds=[instance])
     assert checks(aws, instance) == set()
+    aws.time.passes(60)
     aws.ec2().start_instances(InstanceIds=[instance])
+    assert checks(aws, instance) == set()
+    aws.time.passes(60)
     assert checks(aws, instance) == {("initializing", "initializing")}
+    aws.time.passes(60)
+    assert checks(aws, instance) == {("ok", "ok")}
 
 
 def test_reboot_is_queued(aws):
@@ -50,7 +51,7 @@ def test_reboot_is_queued(aws):
     assert checks(aws, instance) == {("ok", "ok")}
     aws.time.passes(10)
     assert checks(aws, instance) == {("initializing", "initializing")}
-    assert look(aws, instance)["State"]["Name"] == "running"
+    assert aws.look_at_instance(instance)["State"]["Name"] == "running"
     aws.time.passes(LONG)
     assert checks(aws, instance) == {("ok", "ok")}
 
@@ -61,8 +62,8 @@ def test_reboot_ignores_terminated(aws):
     aws.time.passes(LONG)
     aws.ec2().terminate_instances(InstanceIds=[gone])
     aws.ec2().reboot_instances(InstanceIds=[gone, instance])
-    aws.time.passes(20)
-    assert look(aws, gone)["State"]["Name"] == "terminated"
+    aws.time.passes(30)
+    assert aws.look_at_instance(gone)["State"]["Name"] == "terminated"
     assert checks(aws, instance) == {("initializing", "initializing")}
     refused("InvalidInstanceID.NotFound", aws.ec2().reboot_instances, InstanceIds=["i-0123456789abcdef0"])
 
@@ -80,10 +81,11 @@ def test_launch_needs_keys(aws):
     key = aws.key()
     image = aws.image(volumes=[(8, key)])
     aws.share(image, snapshots=False)
-    instance = aws.instance(RECEIVER, ImageId=image)
-    assert look(aws, instance, RECEIVER)["State"]["Name"] == "pending"
+    instance = aws.launch(RECEIVER, ImageId=image)
+    aws.time.passes(2)
+    assert aws.look_at_instance(instance, RECEIVER)["State"]["Name"] == "pending"
     aws.time.passes(10)
-    found = look(aws, instance, RECEIVER)
+    found = aws.look_at_instance(instance, RECEIVER)
     assert found["State"]["Name"] == "terminated"
     assert found["StateReason"]["Code"] == "Client.InternalError"
     root = f"arn:aws:iam::{RECEIVER}:root"
@@ -91,19 +93,10 @@ def test_launch_needs_keys(aws):
     aws.time.passes(10)
     instance = aws.instance(RECEIVER, ImageId=image)
     aws.time.passes(10)
-    assert look(aws, instance, RECEIVER)["State"]["Name"] == "running"
-    volume = look(aws, instance, RECEIVER)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    assert aws.look_at_instance(instance, RECEIVER)["State"]["Name"] == "running"
+    volume = aws.look_at_instance(instance, RECEIVER)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     found = aws.ec2(RECEIVER).describe_volumes(VolumeIds=[volume])["Volumes"][0]
     assert RECEIVER in found["KmsKeyId"]
-
-
-def test_launch_client_token(aws):
-    """API_RunInstances: the same token is the same launch; with other parameters it is a mismatch."""
-    ask = {"ImageId": aws.base(aws.ec2()), "ClientToken": "token-1"}
-    instance = aws.instance(**ask)
-    assert aws.instance(**ask) == instance
-    refused("IdempotentParameterMismatch", aws.instance, **ask, InstanceType="t3.large")
-    assert aws.instance(RECEIVER, **ask) != instance
 
 
 def test_start_needs_keys(aws):
@@ -111,13 +104,16 @@ def test_start_needs_keys(aws):
     key = aws.key()
     instance = aws.instance(volumes=[(8, key)])
     aws.kms().disable_key(KeyId=key)
-    assert look(aws, instance)["State"]["Name"] == "running"
+    assert aws.look_at_instance(instance)["State"]["Name"] == "running"
     aws.ec2().stop_instances(InstanceIds=[instance])
+    aws.time.passes(60)
     aws.ec2().start_instances(InstanceIds=[instance])
-    assert look(aws, instance)["State"]["Name"] == "stopped"
+    aws.time.passes(60)
+    assert aws.look_at_instance(instance)["State"]["Name"] == "stopped"
     aws.kms().enable_key(KeyId=key)
     aws.ec2().start_instances(InstanceIds=[instance])
-    assert look(aws, instance)["State"]["Name"] == "running"
+    aws.time.passes(60)
+    assert aws.look_at_instance(instance)["State"]["Name"] == "running"
 
 
 def test_ebs_grant_per_volume(aws, switches):
@@ -130,6 +126,7 @@ def test_ebs_grant_per_volume(aws, switches):
     found = aws.kms().list_grants(KeyId=key)["Grants"]
     assert len(found) == 2 and all(instance in one["GranteePrincipal"] for one in found)
     aws.ec2().terminate_instances(InstanceIds=[instance])
+    aws.time.passes(60)
     assert aws.kms().list_grants(KeyId=key)["Grants"] == []
 
 

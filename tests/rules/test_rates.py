@@ -37,6 +37,13 @@ def test_ec2_request_rates(aws, time, switches):
     assert burst(aws.ec2().modify_image_attribute, 20, **ask) == 20
 
 
+def test_launches_have_a_small_bucket(aws, time):
+    assert burst(aws.launch, 20) == 5
+    time.passes(1)
+    assert burst(aws.launch, 20) == 2
+    assert burst(aws.launch, 20, account=RECEIVER) == 5
+
+
 def test_copy_image_rate(aws, time):
     """Request throttling: CopyImage 100 at once and 1 a second."""
     ask = {"SourceImageId": "ami-0123456789abcdef0", "SourceRegion": THERE, "Name": "golden"}

@@ -63,6 +63,17 @@ def test_account_id_grammar(aws):
     assert permissions(aws, image) == []
 
 
+def test_account_exists(aws, switches):
+    """C: that an account must exist is UNVERIFIED; a batch with one that does not is refused whole."""
+    switches("accounts-that-do-not-exist", "444444444444,555555555555")
+    image = aws.image()
+    snapshot = aws.snapshots(image)[0]
+    refused("InvalidAMIAttributeItemValue", add, aws, image, {"UserId": RECEIVER}, {"UserId": "555555555555"})
+    ask = {"SnapshotId": snapshot, "CreateVolumePermission": {"Add": [{"UserId": "444444444444"}]}}
+    refused("InvalidAMIAttributeItemValue", aws.ec2().modify_snapshot_attribute, **ask)
+    assert permissions(aws, image) == []
+
+
 def test_group_all(aws):
     """API_LaunchPermission: the group all, and no other."""
     image = aws.image()

@@ -92,6 +92,12 @@ impl LocalAws {
         ureq::put(self.url("faults")).send_json(json!(faults)).expect("the faults are understood");
     }
 
+    /// Sets what is uncertain about AWS, or goes wrong in it: `infra/local/local_aws/rules/controls.py`.
+    pub fn control(&self, name: &str, value: &Value) {
+        let url = format!("{}/moto-api/rules/{name}", self.endpoint);
+        ureq::put(url).send_json(value).expect("the control is understood");
+    }
+
     fn config(&self, region: &str, credentials: Credentials) -> Config {
         Config { endpoint: self.endpoint.clone(), region: region.to_owned(), credentials }
     }

@@ -187,6 +187,13 @@ pub async fn key(account: &Config, policy: Option<Value>) -> String {
 
 /// A running instance with three encrypted volumes.
 pub async fn instance(account: &Config, key: &str, name: &str) -> String {
+    let image = account.ec2().describe_images().owners("amazon").send().await.expect("AWS's images are described");
+    let image = image.images().first().and_then(|image| image.image_id()).map_or("ami-12c6146b", |id| id).to_owned();
+    instance_of(account, key, name, &image).await
+}
+
+/// The same, launched from this image.
+pub async fn instance_of(account: &Config, key: &str, name: &str, image: &str) -> String {
     let ec2 = account.ec2();
     let volume = |(n, size): (usize, i32)| {
         let ebs = EbsBlockDevice::builder().volume_size(size).volume_type("gp3".into()).encrypted(true).kms_key_id(key);
@@ -199,11 +206,26 @@ pub async fn instance(account: &Config, key: &str, name: &str) -> String {
     };
     let tag = Tag::builder().key("Name").value(name).build();
     let tags = TagSpecification::builder().resource_type("instance".into()).tags(tag).build();
-    let image = ec2.describe_images().owners("amazon").send().await.expect("AWS's images are described");
-    let image =
-        image.images().first().and_then(|image| image.image_id()).map_or("ami-12c6146b".to_owned(), str::to_owned);
     let run = ec2.run_instances().image_id(image).instance_type(InstanceType::T3Micro).min_count(1).max_count(1);
     let run = run.set_block_device_mappings(Some(VOLUMES.into_iter().enumerate().map(volume).collect()));
     let made = run.tag_specifications(tags).send().await.expect("the instance is launched");
-    made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned()
+    let id = made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned();
+    assert_eq!(launched(account, &id).await, "running");
+    id
+}
+
+/// The state that an instance comes to after its launch: `running`, or `terminated` if EC2 gives it up.
+#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+pub async fn launched(account: &Config, instance: &str) -> String {
+    loop {
+        // At first EC2 may not know of it.
+        if let Ok(answer) = account.ec2().describe_instances().instance_ids(instance).send().await {
+            let mut found = answer.reservations().iter().flat_map(|reservation| reservation.instances());
+            match found.find_map(|instance| instance.state()?.name()).map(|state| state.as_str()) {
+                None | Some("pending") => {}
+                Some(state) => return state.to_owned(),
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -2,9 +2,10 @@
 
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_kms::Client as Kms;
+use bakery::grants::have_arrived;
 use bakery::ids::{ImageId, KeyArn, Region};
 use bakery::images::{known, named, tag_specifications, tagged};
-use bakery::names::{self, ATTEMPT_TAG, BAKE_TAG, DELIVERY_TAG, RUN_TAG, STACK_TAG};
+use bakery::names::{self, DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::{Bake, Delivery, Failure, Route, Run};
 use bakery::prediction::START;
 use bakery::readiness::ImageLook;
@@ -121,7 +122,7 @@ impl ThisCopy<'_> {
         // What failed before still holds its name.
         removal::remove(self.ec2, dead, self.place).await?;
         if !self.is_owner() {
-            key_is_visible(self.clients, self.input, self.place).await?;
+            have_arrived(&self.clients.kms, &self.input.source.kms_key_ids, self.place, self.input.now).await?;
         }
         self.request().await
     }
@@ -161,27 +162,20 @@ impl ThisCopy<'_> {
         if self.input.failure.as_ref().is_none_or(Failure::is_refusal) {
             return Ok(None);
         }
+        // `CreateImage` takes no token. It is tried for as long as an answer may be lost, and by then its image can be
+        // seen, if not by its tags then by its name.
+        if self.input.delivery.route == Route::Relaunch {
+            let name = names::copy_name(&self.input.bake.image_name, &self.input.delivery, false, self.input.attempt);
+            let made = named(self.ec2, &name, self.place).await?.filter(|image| image.state != "deregistered");
+            let ours = |image: &ImageLook| image.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
+            return Ok(made.filter(ours).map(|image| image.image_id));
+        }
         match self.request().await {
             Ok(image_id) => Ok(Some(image_id)),
             Err(error) if error.kind.is_aws_s_own() => Err(error),
             Err(_) => Ok(None),
         }
     }
-}
-
-/// `CopyImage` takes no grant token: it answers 200 and the image fails later. So the receiver first asks KMS whether
-/// its grant has arrived. <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html#terms-eventual-consistency>
-async fn key_is_visible(clients: &Clients, input: &Input, place: &Place) -> Result<(), StepError> {
-    for key in &input.source.kms_key_ids {
-        let kms = clients.kms.at(place, input.now).await?;
-        let answer = kms.describe_key().key_id(key.as_str()).send().await;
-        match answer.doing("kms:DescribeKey", key, place) {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::AccessDenied => return Err(error.as_kind(ErrorKind::NotVisibleYet)),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 impl ThisCopy<'_> {
@@ -192,15 +186,7 @@ impl ThisCopy<'_> {
             return Err(StepError::new(ErrorKind::InvalidRequest, "Delivery.KmsKeyId is missing."));
         };
         let (source, run, attempt) = (&input.source.image_id, input.run.name.as_str(), input.attempt.to_string());
-        let ours = [
-            (STACK_TAG, clients.stack.as_str()),
-            (BAKE_TAG, input.bake.bake_id.as_str()),
-            (DELIVERY_TAG, id),
-            (RUN_TAG, run),
-            (ATTEMPT_TAG, &attempt),
-        ];
-        let mut tags = input.bake.tags.clone();
-        tags.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let tags = names::delivery_tags(&clients.stack, &input.bake, id, &input.run.name, input.attempt);
         let name = names::copy_name(&input.bake.image_name, &input.delivery, self.is_owner(), input.attempt);
         let answer = self
             .ec2
@@ -220,6 +206,10 @@ impl ThisCopy<'_> {
             Ok(copied) => known(copied.image_id()),
             Err(error) if error.is("InvalidAMIName.Duplicate") => self.adopt(&name).await,
             Err(error) if sharing_is_on_its_way(&error) => Err(error.as_kind(ErrorKind::NotVisibleYet)),
+            // Where nothing but a copy was asked for, there is no other way to go.
+            Err(error) if is_bound_to_its_account(&error) && input.delivery.relaunch.is_some() => {
+                Err(error.as_kind(ErrorKind::NotCopyable))
+            }
             Err(error) => Err(error),
         }
     }
@@ -246,6 +236,14 @@ impl ThisCopy<'_> {
             }
         }
     }
+}
+
+/// AWS keeps an image with product codes in its account, also one that does not show them because it was made from
+/// another. EC2 has no code of its own for it, only these texts.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/CopyingAMIs.html>
+fn is_bound_to_its_account(error: &StepError) -> bool {
+    let texts = ["cannot be copied to another AWS account", "AWS Marketplace", "BillingProduct"];
+    error.is("InvalidRequest") && texts.iter().any(|text| error.message.contains(text))
 }
 
 /// The image is shared, as the owner has read back; the receiver may see it a moment later. For the snapshots EC2 has

@@ -2,6 +2,9 @@
 
 use crate::Clients;
 use crate::regions::{Usable, enabled_there};
+use crate::relaunch;
+use crate::route::route;
+use crate::source::Nature;
 use aws_sdk_kms::types::{KeyManagerType, KeySpec, KeyState};
 use bakery::form::Problems;
 use bakery::ids::{BakeId, KeyArn, PrincipalArn, Region};
@@ -32,6 +35,7 @@ const CHECKED_AT_ONCE: usize = 16;
 /// One delivery for each receiver and Region.
 pub fn planned(
     request: &Request,
+    nature: &Nature,
     here: &Place,
     allowed: &AllowedReceivers,
     allows_share_only: bool,
@@ -40,11 +44,15 @@ pub fn planned(
     let mut seen = BTreeMap::new();
     let mut planned: Vec<Planned> = Vec::new();
     for receiver in &request.receivers {
-        let to = to(receiver, here);
+        let to = to(receiver, nature, here);
         let (field, holder) = (format!("{}.{}", receiver.field, holder_field(&to)), to.holder());
         if holder == here.account_id.clone().into() {
-            if to.route == Route::ShareOnly {
-                let rule = "the owner has the image already; ShareOnly is for others";
+            let rule = match to.route {
+                Route::ShareOnly => Some("the owner has the image already; ShareOnly is for others"),
+                Route::Relaunch => Some("AWS copies every image within its account; Relaunch is for others"),
+                Route::Copy | Route::Hop => None,
+            };
+            if let Some(rule) = rule {
                 problems.add(&field, Some(json!(holder)), rule);
             }
         } else if !allowed.may_hold(&holder) {
@@ -73,12 +81,9 @@ pub fn planned(
 }
 
 /// The delivery to a receiver, as far as it is the same in each Region.
-fn to(receiver: &Receiver, here: &Place) -> Delivery {
-    let route = match receiver.route {
-        WantedRoute::Auto | WantedRoute::Copy => Route::Copy,
-        WantedRoute::ShareOnly => Route::ShareOnly,
-    };
+fn to(receiver: &Receiver, nature: &Nature, here: &Place) -> Delivery {
     let account = &receiver.account_id;
+    let (route, why) = route(receiver.route, nature, *account == here.account_id);
     let to = Delivery::new(0, account.clone(), here.region.clone(), route);
     let grantees = match (route, &receiver.organization_arn) {
         (Route::ShareOnly, None) if receiver.grantees.is_empty() => {
@@ -86,7 +91,13 @@ fn to(receiver: &Receiver, here: &Place) -> Delivery {
         }
         _ => receiver.grantees.clone(),
     };
-    Delivery { organization_arn: receiver.organization_arn.clone(), grantees, ..to }
+    let relaunch = match receiver.route {
+        WantedRoute::Auto if *account == here.account_id => None,
+        // Also where a copy is tried first: AWS may refuse it.
+        WantedRoute::Auto | WantedRoute::Relaunch => Some(receiver.relaunch.clone()),
+        WantedRoute::Copy | WantedRoute::ShareOnly => None,
+    };
+    Delivery { organization_arn: receiver.organization_arn.clone(), why, relaunch, grantees, ..to }
 }
 
 /// The field of the request that names the receiver.
@@ -141,6 +152,10 @@ async fn look(
     }
     let key = usable_key(clients, &planned.delivery, &planned.key, "KmsKeyId", now).await?;
     planned.delivery.kms_key_id = Some(key);
+    let seals = planned.delivery.relaunch.as_ref().is_some_and(|relaunch| relaunch.seal_document.is_some());
+    if seals || planned.delivery.route == Route::Relaunch {
+        relaunch::check(clients, &planned.delivery, now).await?;
+    }
     match redo {
         Some(bake_id) => delivered(clients, &mut planned.delivery, bake_id, now).await,
         None => Ok(()),
@@ -269,7 +284,7 @@ mod tests {
     fn a_receiver_without_regions_is_delivered_in_the_image_s_own() {
         let mut problems = Problems::default();
         let request = request(json!([{"AccountId": "222222222222"}, {"AccountId": "333333333333"}]));
-        let planned = planned(&request, &here(), &AllowedReceivers::new("*"), true, &mut problems);
+        let planned = planned(&request, &Nature::default(), &here(), &AllowedReceivers::new("*"), true, &mut problems);
         let deliveries: Vec<_> = planned.into_iter().map(|planned| planned.delivery).collect();
         assert!(problems.refuse().is_ok());
         assert_eq!(deliveries.iter().map(|delivery| delivery.index).collect::<Vec<_>>(), [0, 1]);
@@ -286,7 +301,7 @@ mod tests {
             {"AccountId": "444444444444"}, {"AccountId": "333333333333", "Regions": ["eu-west-1"]},
         ]));
         let allowed = AllowedReceivers::new("222222222222,333333333333");
-        planned(&request, &here(), &allowed, true, &mut problems);
+        planned(&request, &Nature::default(), &here(), &allowed, true, &mut problems);
         let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
         let expected = ["Receivers[1].AccountId", "Receivers[3].AccountId"];
         assert_eq!(fields, expected);

@@ -8,6 +8,8 @@ mod keys;
 mod profile;
 mod receivers_from;
 mod regions;
+mod relaunch;
+mod route;
 mod source;
 mod taking_back;
 mod warnings;
@@ -118,8 +120,15 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     if let Some(run) = &run {
         claims::check(clients, run, &names, &mut problems).await?;
     }
-    let mut deliveries =
-        deliveries::planned(&request, &clients.here, &clients.allowed, clients.allows_share_only, &mut problems);
+    let nature = source.as_ref().map(|source| source.nature.clone()).unwrap_or_default();
+    let mut deliveries = deliveries::planned(
+        &request,
+        &nature,
+        &clients.here,
+        &clients.allowed,
+        clients.allows_share_only,
+        &mut problems,
+    );
     let redo = source.as_ref().and_then(|source| source.image.as_ref()).and(bake_id.as_ref());
     let regions = regions::usable(clients, &deliveries, &mut problems).await?;
     deliveries::check(clients, &mut deliveries, &regions, redo, now).await?;

@@ -1,7 +1,7 @@
 //! What the image is made from: an instance that can be imaged, or an image that exists.
 
 use crate::Clients;
-use aws_sdk_ec2::types::{DeviceType, Filter, Instance, InstanceStateName};
+use aws_sdk_ec2::types::{DeviceType, Filter, Instance, InstanceStateName, PlatformValues};
 use bakery::form::Problems;
 use bakery::ids::{BakeId, ImageId, ImageName, InstanceId, KeyArn};
 use bakery::images::{self, known};
@@ -20,8 +20,18 @@ pub struct Found {
     pub image_name: ImageName,
     /// The distinct keys of its volumes or snapshots.
     pub keys: BTreeSet<KeyArn>,
+    pub nature: Nature,
     /// What must be claimed beside this bake: whatever else may be distributing the image.
     pub claim: Option<BakeId>,
+}
+
+/// What decides whether AWS copies the image to another account. Only as far as EC2 shows it: an image that was made
+/// from another may be bound to a product without saying so.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Nature {
+    /// Of products in AWS Marketplace.
+    pub product_codes: Vec<String>,
+    pub is_windows: bool,
 }
 
 /// Nothing, and a problem, when it cannot be used.
@@ -112,7 +122,8 @@ async fn of_image(
         return Ok(None);
     };
     let keys = keys(&images::snapshots(&ec2, &image, &clients.here).await?).into_iter().collect();
-    Ok(Some(Found { field, instance_id, image: Some(image), image_name, keys, claim }))
+    let nature = Nature { product_codes: image.product_codes.clone(), is_windows: image.is_windows };
+    Ok(Some(Found { field, instance_id, image: Some(image), image_name, keys, nature, claim }))
 }
 
 async fn instance(
@@ -211,7 +222,11 @@ async fn of_instance(
         return Ok(None);
     };
     let keys = volume_keys(clients, volumes, &id).await?;
-    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, claim: None }))
+    let nature = Nature {
+        product_codes: images::marketplace_codes(instance.product_codes()),
+        is_windows: instance.platform() == Some(&PlatformValues::Windows),
+    };
+    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claim: None }))
 }
 
 async fn volume_keys(

@@ -1,5 +1,6 @@
-//! Brings the instance to rest and requests its image, with a snapshot of every volume. Called again until the image
-//! is requested: with `Reboot` `First` that is when the instance is back.
+//! Brings an instance to rest and requests its image, with a snapshot of every volume: the golden image, or, of a
+//! temporary instance in a receiver's account, that receiver's. Called again until the image is requested: with `Reboot`
+//! `First` that is when the instance is back.
 
 mod reboot;
 
@@ -9,16 +10,17 @@ use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::types::BlockDeviceMapping;
 use bakery::ids::{ImageId, InstanceId};
 use bakery::images::{known, named, tag_specifications, tagged};
-use bakery::names::{BAKE_TAG, STACK_TAG};
-use bakery::plan::Bake;
+use bakery::names::{self, BAKE_TAG, DELIVERY_TAG, STACK_TAG};
+use bakery::plan::{Bake, Delivery, Run};
 use bakery::prediction::START;
 use bakery::readiness::ImageLook;
 use bakery::request::Reboot;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
-use bakery::{Aws, Context, ErrorKind, StepError};
+use bakery::{Aws, Context, ErrorKind, Place, StepError};
 use reboot::Rebooting;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,9 +39,22 @@ impl Clients {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Input {
     pub bake: Bake,
+    /// Instead of the bake's own instance.
+    #[serde(default)]
+    pub temporary: Option<Temporary>,
     /// What this function answered last, if it was called before.
     pub previous: Option<Output>,
     pub now: Timestamp,
+}
+
+/// The instance of a delivery that cannot be copied.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Temporary {
+    pub run: Run,
+    pub delivery: Delivery,
+    pub attempt: u32,
+    pub instance_id: InstanceId,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -59,69 +74,145 @@ pub enum Output {
 /// `Conflict` when the image's name belongs to something that this bake did not make, `ImageFailed` when the instance
 /// does not come back from the reboot, else AWS's.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
-    let bake = &input.bake;
-    let ec2 = clients.ec2.at(&bake.place, input.now).await?;
-    let instance = bake.instance_id.as_ref().ok_or_else(|| {
-        StepError::new(
-            ErrorKind::InvalidRequest,
-            "Bake.InstanceId is missing: there is no instance to make an image of.",
-        )
-    })?;
-    if let Some(image) = usable(tagged(&ec2, &tags(bake, &clients.stack), &bake.place).await?) {
+    let wanted = Wanted::of(&input, &clients.stack)?;
+    let ec2 = clients.ec2.at(&wanted.place, input.now).await?;
+    let known_by: Vec<_> = wanted.known_by.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    if let Some(image) = wanted.usable(tagged(&ec2, &known_by, &wanted.place).await?) {
         return Ok(requested(image.image_id));
     }
-    if bake.reboot == Reboot::First {
-        let before = match input.previous {
+    if wanted.reboot == Reboot::First {
+        let before = match &input.previous {
             None => None,
-            Some(Output::Rebooting { rebooting, .. }) => Some(rebooting),
-            Some(Output::Requested { image_id, .. }) => return Ok(requested(image_id)),
+            Some(Output::Rebooting { rebooting, .. }) => Some(rebooting.clone()),
+            Some(Output::Requested { image_id, .. }) => return Ok(requested(image_id.clone())),
         };
-        if let Some(pending) = reboot::step(&ec2, instance, before, &input.now, &bake.place).await? {
+        if let Some(pending) = reboot::step(&ec2, &wanted.instance, before, &input.now, &wanted.place).await? {
             return Ok(pending);
         }
     }
-    create(&ec2, clients, bake, instance).await.map(requested)
+    wanted.create(&ec2).await.map(requested)
 }
 
 fn requested(image_id: ImageId) -> Output {
     Output::Requested { image_id, check_after_seconds: START }
 }
 
-fn tags<'a>(bake: &'a Bake, stack: &'a str) -> [(&'a str, &'a str); 2] {
-    [(STACK_TAG, stack), (BAKE_TAG, bake.bake_id.as_str())]
+/// The image to be made, named and tagged before it is.
+struct Wanted<'a> {
+    place: Place,
+    instance: InstanceId,
+    name: String,
+    description: String,
+    tags: BTreeMap<String, String>,
+    /// The tags that no other image carries.
+    known_by: Vec<(&'static str, String)>,
+    is_golden: bool,
+    reboot: Reboot,
+    exclude_devices: &'a [String],
 }
 
-/// The image of this bake that can be gone on with.
-fn usable(images: Vec<ImageLook>) -> Option<ImageLook> {
-    images.into_iter().find(ImageLook::is_golden)
-}
+impl<'a> Wanted<'a> {
+    fn of(input: &'a Input, stack: &str) -> Result<Self, StepError> {
+        let bake = &input.bake;
+        if let Some(Temporary { run, delivery, attempt, instance_id }) = &input.temporary {
+            let id = names::delivery(&bake.bake_id, delivery);
+            return Ok(Self {
+                place: delivery.place(),
+                instance: instance_id.clone(),
+                name: names::copy_name(&bake.image_name, delivery, false, *attempt),
+                description: format!("Image of {instance_id}, AMI Bakery bake {}", bake.bake_id),
+                tags: names::delivery_tags(stack, bake, &id, &run.name, *attempt),
+                known_by: vec![(STACK_TAG, stack.to_owned()), (DELIVERY_TAG, id)],
+                is_golden: false,
+                reboot: Reboot::Create,
+                exclude_devices: &[],
+            });
+        }
+        let Some(instance) = &bake.instance_id else {
+            let message = "Bake.InstanceId is missing: there is no instance to make an image of.";
+            return Err(StepError::new(ErrorKind::InvalidRequest, message));
+        };
+        let known_by = vec![(STACK_TAG, stack.to_owned()), (BAKE_TAG, bake.bake_id.to_string())];
+        let mut tags = bake.tags.clone();
+        tags.extend(known_by.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        Ok(Self {
+            place: bake.place.clone(),
+            instance: instance.clone(),
+            name: bake.image_name.clone(),
+            description: format!("Golden image of {instance}, AMI Bakery bake {}", bake.bake_id),
+            tags,
+            known_by,
+            is_golden: true,
+            reboot: bake.reboot,
+            exclude_devices: &bake.exclude_devices,
+        })
+    }
 
-/// `CreateImage` takes no client token, so the name is what keeps it from being done twice.
-/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>
-async fn create(ec2: &Client, clients: &Clients, bake: &Bake, instance: &InstanceId) -> Result<ImageId, StepError> {
-    let mut all_tags = bake.tags.clone();
-    all_tags.extend(tags(bake, &clients.stack).map(|(key, value)| (key.to_owned(), value.to_owned())));
-    let without = bake
-        .exclude_devices
-        .iter()
-        .map(|device| BlockDeviceMapping::builder().device_name(device).no_device("").build());
-    let answer = ec2
-        .create_image()
-        .instance_id(instance.as_str())
-        .name(&bake.image_name)
-        .description(format!("Golden image of {instance}, AMI Bakery bake {}", bake.bake_id))
-        .no_reboot(bake.reboot == Reboot::None)
-        .set_block_device_mappings(Some(without.collect()))
-        .set_tag_specifications(Some(tag_specifications(&all_tags)))
-        .customize()
-        .config_override(once())
-        .send()
-        .await
-        .doing("ec2:CreateImage", instance, &bake.place);
-    match answer {
-        Ok(created) => known(created.image_id()),
-        Err(error) if error.is("InvalidAMIName.Duplicate") => adopt(ec2, clients, bake).await,
-        Err(error) => Err(error),
+    /// The image that can be gone on with.
+    fn usable(&self, images: Vec<ImageLook>) -> Option<ImageLook> {
+        let is_alive = |image: &ImageLook| matches!(image.state.as_str(), "pending" | "available");
+        images.into_iter().find(|image| if self.is_golden { image.is_golden() } else { is_alive(image) })
+    }
+
+    /// `CreateImage` takes no client token, so the name is what keeps it from being done twice.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>
+    async fn create(&self, ec2: &Client) -> Result<ImageId, StepError> {
+        let without = self
+            .exclude_devices
+            .iter()
+            .map(|device| BlockDeviceMapping::builder().device_name(device).no_device("").build());
+        let answer = ec2
+            .create_image()
+            .instance_id(self.instance.as_str())
+            .name(&self.name)
+            .description(&self.description)
+            .no_reboot(self.reboot == Reboot::None)
+            .set_block_device_mappings(Some(without.collect()))
+            .set_tag_specifications(Some(tag_specifications(&self.tags)))
+            .customize()
+            .config_override(once())
+            .send()
+            .await
+            .doing("ec2:CreateImage", &self.instance, &self.place);
+        match answer {
+            Ok(created) => known(created.image_id()),
+            Err(error) if error.is("InvalidAMIName.Duplicate") => self.adopt(ec2).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The name is taken. By this bake's own image, if the answer to an earlier call was lost: then that is it.
+    async fn adopt(&self, ec2: &Client) -> Result<ImageId, StepError> {
+        let (name, at) = (&self.name, &self.place);
+        // A deregistered image can be seen for a while, and holds its name for as long.
+        let image = named(ec2, name, at).await?.filter(|image| image.state != "deregistered");
+        let Some(image) = image else {
+            let message = format!("The image name {name} is in use in {at}, but no image of that name can be seen yet.");
+            return Err(StepError::new(ErrorKind::NotVisibleYet, message));
+        };
+        if image.tags.is_empty() {
+            let message =
+                format!("Image {} has the name {name} in {at}, and its tags cannot be seen yet.", image.image_id);
+            return Err(StepError::new(ErrorKind::NotVisibleYet, message));
+        }
+        if !self.known_by.iter().all(|(key, value)| image.tags.get(*key) == Some(value)) {
+            let message = format!(
+                "The image name {name} in {at} belongs to {}, which this bake did not make. Use another ImageName, or \
+                 start the bake under another name.",
+                image.image_id
+            );
+            return Err(StepError::new(ErrorKind::Conflict, message));
+        }
+        match self.usable(vec![image]) {
+            Some(image) => Ok(image.image_id),
+            None => {
+                let message = format!(
+                    "The image of an earlier try failed and still holds the name {name} in {at}. Deregister it, or \
+                     start the bake under another name."
+                );
+                Err(StepError::new(ErrorKind::Conflict, message))
+            }
+        }
     }
 }
 
@@ -129,40 +220,4 @@ async fn create(ec2: &Client, clients: &Clients, bake: &Bake, instance: &Instanc
 fn once() -> aws_sdk_ec2::config::Builder {
     let timeout = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(45)).build();
     aws_sdk_ec2::Config::builder().retry_config(RetryConfig::disabled()).timeout_config(timeout)
-}
-
-/// The name is taken. By this bake's own image, if the answer to an earlier call was lost: then that is it.
-async fn adopt(ec2: &Client, clients: &Clients, bake: &Bake) -> Result<ImageId, StepError> {
-    let (name, at) = (&bake.image_name, &bake.place);
-    // A deregistered image can be seen for a while, and holds its name for as long.
-    let image = named(ec2, name, at).await?.filter(|image| image.state != "deregistered");
-    let Some(image) = image else {
-        let message = format!("The image name {name} is in use in {at}, but no image of that name can be seen yet.");
-        return Err(StepError::new(ErrorKind::NotVisibleYet, message));
-    };
-    let ours =
-        tags(bake, &clients.stack).iter().all(|(key, value)| image.tags.get(*key).is_some_and(|found| found == value));
-    if image.tags.is_empty() {
-        let message = format!("Image {} has the name {name} in {at}, and its tags cannot be seen yet.", image.image_id);
-        return Err(StepError::new(ErrorKind::NotVisibleYet, message));
-    }
-    if !ours {
-        let message = format!(
-            "The image name {name} in {at} belongs to {}, which this bake did not make. Use another ImageName, or start \
-             the bake under another name.",
-            image.image_id
-        );
-        return Err(StepError::new(ErrorKind::Conflict, message));
-    }
-    match usable(vec![image]) {
-        Some(image) => Ok(image.image_id),
-        None => {
-            let message = format!(
-                "The image of an earlier run of bake {} failed and still holds the name {name} in {at}. Deregister it, \
-                 or start the bake under another name.",
-                bake.bake_id
-            );
-            Err(StepError::new(ErrorKind::Conflict, message))
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use bakery::StepError;
 use bakery::ids::{BakeId, ImageId};
 use bakery::outcome::{DeliveryOutcome, DeliveryStatus};
-use bakery::plan::{Delivery, Failure, PlannedRegion};
+use bakery::plan::{Delivery, Failure, PlannedRegion, Route};
 use bakery::store::{Store, failure_key};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,10 @@ struct Ended {
     #[serde(rename = "SizeGiB")]
     size_gib: Option<u64>,
     error: Option<String>,
+    /// If it became another than was planned.
+    route: Option<Route>,
+    /// Of a temporary instance, whether it was sealed before it was imaged.
+    sealed: Option<bool>,
 }
 
 impl From<Value> for ChildResult {
@@ -82,11 +86,12 @@ fn outcome(
         account_id: delivery.account_id.clone(),
         organization_arn: delivery.organization_arn.clone(),
         region: delivery.region.clone(),
-        route: delivery.route,
+        route: ended.and_then(|end| end.route).unwrap_or(delivery.route),
         status: DeliveryStatus::Failed,
         image_id: None,
         kms_key_id: delivery.kms_key_id.clone(),
         size_gib: None,
+        sealed: None,
         error: Some(error),
         reason: Some(reason),
     };
@@ -94,10 +99,11 @@ fn outcome(
         return failed(noted.error.clone(), noted.reason());
     }
     match ended {
-        Some(Ended { image_id: Some(image_id), size_gib, error: None, .. }) => DeliveryOutcome {
+        Some(Ended { image_id: Some(image_id), size_gib, sealed, error: None, .. }) => DeliveryOutcome {
             status: DeliveryStatus::Delivered,
             image_id: Some(image_id.clone()),
             size_gib: *size_gib,
+            sealed: *sealed,
             error: None,
             reason: None,
             ..failed(String::new(), String::new())
@@ -127,7 +133,6 @@ fn outcome(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bakery::plan::Route;
     use serde_json::json;
 
     fn delivery(problem: Option<&str>) -> Delivery {
@@ -149,6 +154,13 @@ mod tests {
         let end = ended(json!({"Index": 0, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 128}));
         let outcome = outcome(delivery(None), end.as_ref(), None, None);
         assert_eq!((outcome.status, outcome.size_gib), (DeliveryStatus::Delivered, Some(128)));
+    }
+
+    #[test]
+    fn a_copy_that_aws_refused_was_delivered_by_another_route() {
+        let value = json!({"Index": 0, "ImageId": "ami-0123456789abcdef0", "Route": "Relaunch", "Sealed": false});
+        let outcome = outcome(delivery(None), ended(value).as_ref(), None, None);
+        assert_eq!((outcome.route, outcome.sealed), (Route::Relaunch, Some(false)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::{Clients, Here, TakeBack, written};
 use bakery::StepError;
 use bakery::ids::Holder;
 use bakery::ledger::{Sharing, Standing};
-use bakery::permissions::{Permissions, State};
+use bakery::permissions::{Permissions, Refused, State};
 use bakery::plan::StandingImage;
 use bakery::store::{Stored, sharing_key, standing_key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ pub async fn give(
     here: &Here,
     holders: &BTreeSet<Holder>,
     permissions: &Permissions<'_>,
-) -> Result<(), StepError> {
+) -> Result<Refused, StepError> {
     let mut before = permissions.read_image().await?;
     // What this bake has added for now is not what was there before.
     if let Some(record) = clients.store.get::<Sharing>(&sharing_key(&here.region.region, &here.image.image_id)).await? {

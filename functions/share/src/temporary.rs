@@ -3,14 +3,14 @@
 use crate::{Clients, Here, standing, written};
 use bakery::ids::Holder;
 use bakery::ledger::Sharing;
-use bakery::permissions::{Permissions, State};
+use bakery::permissions::{Permissions, Refused, State};
 use bakery::plan::{Delivery, Route};
 use bakery::store::sharing_key;
 use bakery::{ErrorKind, StepError};
 use std::collections::BTreeSet;
 
 pub async fn share(clients: &Clients, here: &Here, permissions: &Permissions<'_>) -> Result<usize, StepError> {
-    let deliveries: Vec<Delivery> = clients.store.require(&here.region.deliveries_key).await?;
+    let mut deliveries: Vec<Delivery> = clients.store.require(&here.region.deliveries_key).await?;
     let needed = deliveries.iter().filter(|delivery| delivery.is_needed() && delivery.account_id != clients.owner);
     let (stay, copy): (Vec<_>, Vec<_>) = needed.partition(|delivery| delivery.route == Route::ShareOnly);
     let [stay, copy] = [stay, copy].map(|to| to.into_iter().map(Delivery::holder).collect::<BTreeSet<_>>());
@@ -20,13 +20,21 @@ pub async fn share(clients: &Clients, here: &Here, permissions: &Permissions<'_>
     }
     // Also with nobody left to share with: what a dead run has added is this run's to take back.
     note(clients, here, permissions, &copy).await?;
+    let mut refused = Refused::new();
     if !copy.is_empty() {
-        permissions.add(&copy).await?;
+        refused.extend(permissions.add(&copy).await?);
     }
     if !stay.is_empty() {
-        standing::give(clients, here, &stay, permissions).await?;
+        refused.extend(standing::give(clients, here, &stay, permissions).await?);
     }
-    Ok(stay.len() + copy.len())
+    if !refused.is_empty() {
+        // These fail alone: the Map that reads the list next takes a delivery with a problem as failed.
+        for delivery in deliveries.iter_mut().filter(|delivery| delivery.is_needed()) {
+            delivery.problem = refused.get(&delivery.holder()).cloned();
+        }
+        clients.store.put(&here.region.deliveries_key, &deliveries).await?;
+    }
+    Ok(stay.len() + copy.len() - refused.len())
 }
 
 /// Writes down what was there before and what is about to be added. Written before the effect, and the first state of

@@ -1,4 +1,4 @@
-//! Copies that a dead run has left under way, in receivers' accounts and in the owner's.
+//! Copies, and temporary instances, that a dead run has left, in receivers' accounts and in the owner's.
 
 use crate::{Clients, Left};
 use bakery::ids::ImageId;
@@ -8,7 +8,7 @@ use bakery::names::{self, DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::{Delivery, Route};
 use bakery::readiness::ImageLook;
 use bakery::time::Timestamp;
-use bakery::{StepError, removal};
+use bakery::{StepError, instances, removal};
 use futures::{StreamExt, stream};
 
 /// Receivers are looked at side by side; EC2 and STS take far more than this a second.
@@ -48,8 +48,15 @@ async fn one(
     let tags = [(STACK_TAG, clients.stack.as_str()), (DELIVERY_TAG, &id), (RUN_TAG, left.run.name.as_str())];
     let mut copies = tagged(&ec2, &tags, &place).await?;
     copies.retain(|copy| goes(copy));
-    let removed = removal::remove(&ec2, copies, &place).await?.len();
+    let mut removed = removal::remove(&ec2, copies, &place).await?.len();
     removal::remove_snapshots(&ec2, &tags, &place).await?;
+    // A copy that AWS refused may have become a launch.
+    if delivery.relaunch.is_some() {
+        for instance in instances::tagged(&ec2, &tags, &place).await? {
+            instances::terminate(&ec2, &instance, &place).await?;
+            removed += 1;
+        }
+    }
     Ok(removed)
 }
 

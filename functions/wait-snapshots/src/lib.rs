@@ -1,12 +1,12 @@
 //! One look at an image and its snapshots: ready, failed, or when to look again. It never waits.
 
 use aws_sdk_ec2::Client;
-use bakery::ids::{ImageId, InstanceId};
+use bakery::ids::{ImageId, InstanceId, SnapshotId};
 use bakery::images;
 use bakery::names::{self, DELIVERY_TAG};
 use bakery::plan::{Bake, Delivery, Image, InstanceState};
-use bakery::prediction::Sight;
-use bakery::readiness::{Readiness, keys, readiness, shortcoming};
+use bakery::prediction::{Known, Sight};
+use bakery::readiness::{ImageLook, Readiness, SnapshotLook, by_snapshots, keys, readiness, shortcoming};
 use bakery::time::Timestamp;
 use bakery::{Aws, Context, ErrorKind, Place, StepError};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,10 @@ pub struct Input {
 #[serde(rename_all = "PascalCase")]
 pub struct Last {
     #[serde(default)]
-    pub earliest: u64,
+    pub known: Known,
+    /// The image's snapshots, all of them, once it names them.
+    #[serde(default)]
+    pub snapshot_ids: Vec<SnapshotId>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -53,8 +56,8 @@ pub enum Output {
         check_after_seconds: u64,
         /// Percent of all bytes.
         progress: u8,
-        /// Seconds after which it can be ready at the earliest.
-        earliest: u64,
+        known: Known,
+        snapshot_ids: Vec<SnapshotId>,
     },
     Available {
         #[serde(flatten)]
@@ -64,55 +67,98 @@ pub enum Output {
     KeyNotAccessible { reason: String },
 }
 
+/// One call while the image is under way, two when it may be ready.
+///
 /// # Errors
 /// `NotVisibleYet` while EC2 does not show the image, `ImageFailed`, `TimedOut`, else AWS's.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
     let place = input.delivery.as_ref().map_or_else(|| input.bake.place.clone(), Delivery::place);
     let ec2 = clients.ec2.at(&place, input.now).await?;
     let id = &input.image_id;
+    let known = input.last.as_ref().map_or(&[][..], |last| &last.snapshot_ids);
+    let snapshots = of_known(&ec2, known, id, &place).await?;
+    if let Some(under_way) = by_snapshots(&snapshots) {
+        return judge(&input, under_way, known.to_vec(), &place);
+    }
     let Some(image) = images::look(&ec2, id, &place).await? else {
         return Err(StepError::new(ErrorKind::NotVisibleYet, format!("Image {id} cannot be seen in {place}.")));
     };
-    let snapshots = images::snapshots(&ec2, &image, &place).await?;
-    match readiness(&image, &snapshots) {
+    let named = if image.knows_its_snapshots() { image.snapshot_ids.clone() } else { Vec::new() };
+    let snapshots = match image.state.as_str() {
+        // By now they have hardly begun, so that its size says as much.
+        "pending" if known.is_empty() && input.looks == 0 => Vec::new(),
+        _ if !snapshots.is_empty() && named == known => snapshots,
+        _ => images::snapshots(&ec2, &image, &place).await?,
+    };
+    let readiness = readiness(&image, &snapshots);
+    if readiness != Readiness::Available {
+        return judge(&input, readiness, named, &place);
+    }
+    if let Some(delivery) = &input.delivery {
+        verify(delivery, &input.bake, &image, &snapshots, &place)?;
+    }
+    let instance = match (&input.delivery, &input.bake.instance_id) {
+        (None, Some(instance)) => Some(instance_state(&ec2, instance, &place).await?),
+        _ => None,
+    };
+    Ok(Output::Available {
+        image: Image {
+            image_id: image.image_id,
+            region: place.region,
+            snapshot_ids: image.snapshot_ids,
+            kms_key_ids: keys(&snapshots),
+            size_gib: snapshots.iter().map(|snapshot| snapshot.size_gib).sum(),
+            instance,
+        },
+    })
+}
+
+/// Nothing when they are not known yet, or one of them is gone: then the image itself tells more.
+async fn of_known(
+    ec2: &Client,
+    known: &[SnapshotId],
+    image: &ImageId,
+    place: &Place,
+) -> Result<Vec<SnapshotLook>, StepError> {
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    match images::snapshots_by_id(ec2, known, image, place).await {
+        Err(error) if error.is("InvalidSnapshot.NotFound") => Ok(Vec::new()),
+        answer => answer,
+    }
+}
+
+/// An image that is not available.
+fn judge(
+    input: &Input,
+    readiness: Readiness,
+    snapshot_ids: Vec<SnapshotId>,
+    place: &Place,
+) -> Result<Output, StepError> {
+    match readiness {
         Readiness::Pending { progress, slowest, gib } => {
-            let earliest = input.last.as_ref().map_or(0, |last| last.earliest);
+            let known = input.last.as_ref().map(|last| last.known).unwrap_or_default();
             let (waited, allowed) = (input.now.seconds_since(input.started_at), input.bake.timeout_minutes * 60);
-            pending(
-                &input,
-                progress,
-                Sight { waited, progress: slowest, gib, earliest, looks: input.looks, allowed },
-                &place,
-            )
+            let sight = Sight { waited, progress: slowest, gib, known, looks: input.looks, allowed };
+            pending(input, progress, sight, snapshot_ids, place)
         }
+        Readiness::KeyNotAccessible(reason) => Ok(Output::KeyNotAccessible { reason: format!("In {place}, {reason}") }),
         Readiness::Failed(reason) => {
             let message = format!("In {place}, {reason}. What exists of it is removed; start the bake again.");
             Err(StepError::new(ErrorKind::ImageFailed, message))
         }
-        Readiness::KeyNotAccessible(reason) => Ok(Output::KeyNotAccessible { reason: format!("In {place}, {reason}") }),
-        Readiness::Available => {
-            if let Some(delivery) = &input.delivery {
-                verify(delivery, &input.bake, &image, &snapshots, &place)?;
-            }
-            let instance = match (&input.delivery, &input.bake.instance_id) {
-                (None, Some(instance)) => Some(instance_state(&ec2, instance, &place).await?),
-                _ => None,
-            };
-            Ok(Output::Available {
-                image: Image {
-                    image_id: image.image_id,
-                    region: place.region,
-                    snapshot_ids: image.snapshot_ids,
-                    kms_key_ids: keys(&snapshots),
-                    size_gib: snapshots.iter().map(|snapshot| snapshot.size_gib).sum(),
-                    instance,
-                },
-            })
-        }
+        Readiness::Available => Err(StepError::new(ErrorKind::Unexpected, "An available image is not pending.")),
     }
 }
 
-fn pending(input: &Input, progress: u8, sight: Sight, place: &Place) -> Result<Output, StepError> {
+fn pending(
+    input: &Input,
+    progress: u8,
+    sight: Sight,
+    snapshot_ids: Vec<SnapshotId>,
+    place: &Place,
+) -> Result<Output, StepError> {
     if sight.waited > sight.allowed {
         let message = format!(
             "Image {} in {place} is still pending at {progress}% after {} minutes, longer than TimeoutMinutes = {} \
@@ -123,16 +169,16 @@ fn pending(input: &Input, progress: u8, sight: Sight, place: &Place) -> Result<O
         );
         return Err(StepError::new(ErrorKind::TimedOut, message));
     }
-    let (check_after_seconds, earliest) = (sight.check_after_seconds(), sight.earliest());
-    Ok(Output::Pending { check_after_seconds, progress, earliest })
+    let (check_after_seconds, known) = (sight.check_after_seconds(), sight.known());
+    Ok(Output::Pending { check_after_seconds, progress, known, snapshot_ids })
 }
 
 /// Read back from the receiver's account: only what is all there counts as delivered.
 fn verify(
     delivery: &Delivery,
     bake: &Bake,
-    image: &bakery::readiness::ImageLook,
-    snapshots: &[bakery::readiness::SnapshotLook],
+    image: &ImageLook,
+    snapshots: &[SnapshotLook],
     place: &Place,
 ) -> Result<(), StepError> {
     let Some(key) = &delivery.kms_key_id else {

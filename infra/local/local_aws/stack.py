@@ -13,6 +13,7 @@ KNOWN = {
     "AWS::CloudWatch::Dashboard",
     "AWS::Events::Rule",
     "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
     "AWS::KMS::Key",
@@ -31,6 +32,8 @@ KNOWN = {
 }
 OWNER_STACK, RECEIVER_STACK = "ami-bakery", "ami-bakery-receiver"
 CODE_BUCKET = "local-aws-code"
+#: The role that temporary instances may be given, if a receiver makes it.
+SEALER = "Sealer"
 
 
 def deploy(infra, host, receivers):
@@ -40,9 +43,10 @@ def deploy(infra, host, receivers):
     create(accounts.OWNER, OWNER_STACK, _translated(template, infra, host, parameters), parameters)
     if receivers:
         template = _yaml(infra / "receiver.yaml")
-        parameters = _parameters(template, {"OwnerAccountId": accounts.OWNER})
         for account in receivers:
-            create(account, RECEIVER_STACK, template, parameters)
+            sealer = f"arn:aws:iam::{account}:role/{SEALER}"
+            chosen = {"OwnerAccountId": accounts.OWNER, "InstanceProfileRoleArn": sealer}
+            create(account, RECEIVER_STACK, template, _parameters(template, chosen))
 
 
 def create(account, name, template, parameters):

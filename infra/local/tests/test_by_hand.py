@@ -107,7 +107,13 @@ def launched(who, key):
     linux = [image for image in who("ec2", "DescribeImages", Owners=["amazon"])["Images"] if "Platform" not in image]
     ask = {"ImageId": linux[0]["ImageId"], "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
     mapping = [{"DeviceName": linux[0]["RootDeviceName"], "Ebs": ebs}]
-    return who("ec2", "RunInstances", BlockDeviceMappings=mapping, **ask)["Instances"][0]["InstanceId"]
+    instance = who("ec2", "RunInstances", BlockDeviceMappings=mapping, **ask)["Instances"][0]["InstanceId"]
+    return until(lambda: _running(who, instance))
+
+
+def _running(who, instance):
+    wanted = [{"Name": "instance-state-name", "Values": ["running"]}, {"Name": "instance-id", "Values": [instance]}]
+    return instance if who("ec2", "DescribeInstances", Filters=wanted)["Reservations"] else None
 
 
 def receiver(aws):
@@ -159,8 +165,7 @@ def test_an_image_is_created_shared_copied_launched_and_taken_back(aws, person):
 
     ask = {"ImageId": made, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
     launched_there = there("ec2", "RunInstances", **ask)["Instances"][0]["InstanceId"]
-    (reservation,) = there("ec2", "DescribeInstances", InstanceIds=[launched_there])["Reservations"]
-    assert reservation["Instances"][0]["State"]["Name"] in ("pending", "running")
+    assert until(lambda: _running(there, launched_there))
 
 
 def _can_see(who, key):

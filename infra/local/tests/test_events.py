@@ -169,8 +169,10 @@ def instance(aws):
     ec2 = aws.client("ec2")
     images = ec2.describe_images(Owners=["amazon"])["Images"]
     run = ec2.run_instances(ImageId=images[0]["ImageId"], InstanceType="t3.micro", MinCount=1, MaxCount=1)
-    yield run["Instances"][0]["InstanceId"]
-    ec2.terminate_instances(InstanceIds=[run["Instances"][0]["InstanceId"]])
+    instance = run["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 0.1})
+    yield instance
+    ec2.terminate_instances(InstanceIds=[instance])
 
 
 def test_an_image_tells_when_it_is_available_and_when_it_is_gone(aws, told, instance):
@@ -232,9 +234,10 @@ def test_an_instance_tells_its_states(aws, told):
     instance = run["Instances"][0]["InstanceId"]
     wait(2, of=instance)
     ec2.stop_instances(InstanceIds=[instance])
+    wait(4, of=instance)
     ec2.terminate_instances(InstanceIds=[instance])
-    states = {one["detail"]["state"] for one in wait(6, of=instance)}
-    assert states == {"pending", "running", "stopping", "stopped", "shutting-down", "terminated"}
+    states = [one["detail"]["state"] for one in wait(6, of=instance)]
+    assert states == ["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 
 
 def test_a_tag_tells_that_it_changed(aws, told, instance):

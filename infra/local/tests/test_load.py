@@ -41,6 +41,7 @@ def test_no_permission_is_lost(aws, together):
     ec2 = aws.client("ec2")
     instance = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, InstanceType="t3.micro")
     instance = instance["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 0.1})
     image = ec2.create_image(InstanceId=instance, Name=unique("loaded"), NoReboot=True)["ImageId"]
     wait_until_available(ec2, image)
 

@@ -1,6 +1,7 @@
 //! What AWS refuses.
 
 use crate::*;
+use bakery::plan::Relaunch;
 
 /// AWS refuses the last of these calls.
 async fn refusal(mode: Mode, ec2: &[&Rule], kms: &[&Rule], action: &str) {
@@ -47,4 +48,22 @@ async fn a_key_that_kms_does_not_know_is_not_waited_for() {
     let unknown = mock!(Kms::describe_key).then_error(|| DescribeKeyError::generic(refused("NotFoundException")));
     let error = call(input(Mode::Copy, 1), &[&finds([])], &[&unknown]).await.expect_err("it is unknown");
     assert_eq!(error.kind, ErrorKind::Unexpected);
+}
+
+fn bound() -> Rule {
+    mock!(Ec2::copy_image).then_error(|| {
+        let said = "Images from AWS Marketplace cannot be copied to another AWS account.";
+        let meta = aws_sdk_ec2::error::ErrorMetadata::builder().code("InvalidRequest").message(said).build();
+        CopyImageError::generic(meta)
+    })
+}
+
+#[tokio::test]
+async fn an_image_that_is_bound_to_its_account_is_launched_where_that_was_not_ruled_out() {
+    for (relaunch, kind) in [(Some(Relaunch::default()), ErrorKind::NotCopyable), (None, ErrorKind::InvalidRequest)] {
+        let mut input = input(Mode::Copy, 1);
+        input.delivery.relaunch = relaunch;
+        let error = call(input, &[&finds([]), &bound()], &[&key_is_visible()]).await.expect_err("it is refused");
+        assert_eq!(error.kind, kind, "{error}");
+    }
 }

@@ -9,6 +9,7 @@ mod profile;
 mod receivers;
 mod receivers_from;
 mod refusals;
+mod relaunch;
 mod repeated;
 mod request;
 mod shared;

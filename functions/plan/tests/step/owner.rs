@@ -10,11 +10,16 @@ use aws_sdk_ec2::operation::describe_instances::{
     DescribeInstancesError, DescribeInstancesInput, DescribeInstancesOutput,
 };
 use aws_sdk_ec2::operation::describe_regions::{DescribeRegionsError, DescribeRegionsOutput};
+use aws_sdk_ec2::operation::describe_route_tables::DescribeRouteTablesOutput;
 use aws_sdk_ec2::operation::describe_snapshots::DescribeSnapshotsError;
+use aws_sdk_ec2::operation::describe_subnets::{DescribeSubnetsError, DescribeSubnetsOutput};
 use aws_sdk_ec2::operation::describe_volumes::{DescribeVolumesError, DescribeVolumesOutput};
+use aws_sdk_ec2::operation::describe_vpc_endpoints::DescribeVpcEndpointsOutput;
+use aws_sdk_ec2::operation::describe_vpcs::DescribeVpcsOutput;
 use aws_sdk_ec2::types::{
     DeviceType, EbsInstanceBlockDevice, Filter, Image, Instance, InstanceBlockDeviceMapping, InstanceState,
-    InstanceStateName, Region, Reservation, Snapshot, Tag, Volume,
+    InstanceStateName, Region, Reservation, Route, RouteTable, RouteTableAssociation, Snapshot, Subnet, Tag, Volume, Vpc,
+    VpcEndpoint,
 };
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantOutput};
 use aws_sdk_kms::operation::describe_key::{DescribeKeyError, DescribeKeyOutput};
@@ -64,6 +69,8 @@ pub struct World {
     pub profile_type: ParameterType,
     pub allowed: &'static str,
     pub allows_share_only: bool,
+    /// What receivers have to launch in: `default VPC`, `subnet`, `NAT`, `endpoint`.
+    pub network: Vec<&'static str>,
     /// Where receivers' roles let nobody in.
     pub locked_out: bool,
     /// Operations that are refused, and the code.
@@ -88,6 +95,7 @@ impl Default for World {
             profile_type: ParameterType::String,
             allowed: "*",
             allows_share_only: true,
+            network: vec!["default VPC"],
             locked_out: false,
             refusals: Vec::new(),
         }
@@ -211,7 +219,9 @@ impl World {
             let all = ["us-east-1", "eu-west-1", "af-south-1", "ap-east-1"].into_iter().filter(wanted).map(region);
             Ok::<_, DescribeRegionsError>(DescribeRegionsOutput::builder().set_regions(Some(all.collect())).build())
         });
-        mocks::ec2(MatchAny, &[&instances, &volumes, &images, &snapshots, &regions])
+        let mut rules = vec![instances, volumes, images, snapshots, regions];
+        rules.extend(network(&self.network));
+        mocks::ec2(MatchAny, &rules.iter().collect::<Vec<_>>())
     }
 
     fn find_instances(&self, asked: &DescribeInstancesInput) -> Result<DescribeInstancesOutput, &'static str> {
@@ -301,6 +311,36 @@ impl World {
         });
         mocks::ssm(MatchAny, &[&get])
     }
+}
+
+/// What a receiver's network looks like.
+fn network(has: &[&'static str]) -> [aws_smithy_mocks::Rule; 4] {
+    use aws_sdk_ec2::Client;
+    let has = |what| has.contains(&what);
+    let (default, subnet, nat, endpoint) = (has("default VPC"), has("subnet"), has("NAT"), has("endpoint"));
+    let vpcs = mock!(Client::describe_vpcs).then_output(move || {
+        let found = default.then(|| Vpc::builder().vpc_id("vpc-1").build());
+        DescribeVpcsOutput::builder().set_vpcs(Some(found.into_iter().collect())).build()
+    });
+    let subnets = answers(mock!(Client::describe_subnets), move |asked| {
+        if !subnet {
+            return Err(DescribeSubnetsError::generic(refused("InvalidSubnetID.NotFound")));
+        }
+        let found = Subnet::builder().set_subnet_id(asked.subnet_ids().first().cloned()).vpc_id("vpc-1").build();
+        Ok(DescribeSubnetsOutput::builder().subnets(found).build())
+    });
+    let endpoints = mock!(Client::describe_vpc_endpoints).then_output(move || {
+        let found = endpoint.then(|| VpcEndpoint::builder().service_name("com.amazonaws.us-east-1.ssm").build());
+        DescribeVpcEndpointsOutput::builder().set_vpc_endpoints(Some(found.into_iter().collect())).build()
+    });
+    let tables = mock!(Client::describe_route_tables).then_output(move || {
+        let route = Route::builder().destination_cidr_block("0.0.0.0/0");
+        let route = if nat { route.nat_gateway_id("nat-1") } else { route.gateway_id("igw-1") };
+        let main = RouteTableAssociation::builder().main(true).build();
+        let table = RouteTable::builder().associations(main).routes(route.build()).build();
+        DescribeRouteTablesOutput::builder().route_tables(table).build()
+    });
+    [vpcs, subnets, endpoints, tables]
 }
 
 /// Whether all of the filters' tags are there.

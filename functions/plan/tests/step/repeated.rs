@@ -37,6 +37,7 @@ fn outcome() -> Outcome {
         status: DeliveryStatus::Delivered,
         image_id: Some(id(COPIES[n])),
         kms_key_id: Some(id(RECEIVER_KEY)),
+        sealed: None,
         size_gib: Some(8),
         error: None,
         reason: None,

@@ -43,7 +43,8 @@ async fn the_claim_is_written_first_then_the_ledger_then_the_deliveries() {
     assert_eq!((&ledger["Keys"], &ledger["Run"]["Name"]), (&json!(KEYS), &json!("web-1")));
     let deliveries = world.bucket.get(&keys[2]).expect("the deliveries");
     let first = json!({
-        "Index": 0, "AccountId": RECEIVERS[0], "Region": REGION, "Route": "Copy", "KmsKeyId": RECEIVER_KEY,
+        "Index": 0, "AccountId": RECEIVERS[0], "Region": REGION, "Route": "Copy", "Why": "AWS copies such an image",
+        "Relaunch": {}, "KmsKeyId": RECEIVER_KEY,
     });
     assert_eq!((&deliveries[0], &deliveries[1]["Index"]), (&first, &json!(1)));
 }

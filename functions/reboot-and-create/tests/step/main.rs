@@ -4,6 +4,7 @@ mod create;
 mod reboot_first;
 mod refusals;
 mod repeated;
+mod temporary;
 
 use ami_bakery_tests::looks::{self, BAKE_TAGS};
 use ami_bakery_tests::mocks::{self, Sequential, refused};
@@ -26,7 +27,7 @@ use serde_json::{Value, json};
 const OTHER: &str = "ami-00000000";
 
 fn input(reboot: Reboot) -> Input {
-    Input { bake: Bake { reboot, ..bake() }, previous: None, now: at(0) }
+    Input { bake: Bake { reboot, ..bake() }, temporary: None, previous: None, now: at(0) }
 }
 
 /// Exactly these calls, in this order.

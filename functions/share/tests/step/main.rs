@@ -49,6 +49,8 @@ struct State {
     shared: BTreeMap<String, BTreeSet<String>>,
     /// Changes are taken but not shown.
     lagging: bool,
+    /// An account that EC2 does not know.
+    nobody: Option<&'static str>,
     /// The operation, on what, and with what code it is refused.
     refusals: Vec<(&'static str, &'static str, &'static str)>,
 }
@@ -121,6 +123,11 @@ impl World {
     ) -> Result<(), &'static str> {
         let on = on.expect("it is named");
         self.check("modify", on)?;
+        let nobody = self.state().nobody;
+        if nobody.is_some() && add.iter().any(|one| account(one) == nobody) {
+            self.bucket.note(format!("refuse {} {on}", add.len()));
+            return Err("InvalidAMIAttributeItemValue");
+        }
         for (change, accounts) in [("add", add), ("remove", remove)] {
             if !accounts.is_empty() {
                 self.bucket.note(format!("{change} {} {on}", accounts.len()));

@@ -120,3 +120,27 @@ async fn what_cannot_be_seen_yet_is_not_shared() {
         assert!(error.message.contains(said), "{said} is missing: {error}");
     }
 }
+
+#[tokio::test]
+async fn an_account_that_ec2_does_not_know_fails_alone() {
+    let many: Vec<String> = (0..9).map(|n| format!("30000000000{n}")).collect();
+    let deliveries: Vec<_> = many.iter().enumerate().map(|(n, account)| delivery_to(n, account)).collect();
+    let world = World::with(&deliveries);
+    world.state().nobody = Some("300000000005");
+    assert_eq!(world.call(Input::Share, "web-1").await.expect("the others have it"), 8);
+    let others: Vec<_> = many.iter().filter(|account| *account != "300000000005").cloned().collect();
+    for on in [IMAGE, SNAPSHOTS[0], SNAPSHOTS[1]] {
+        assert_eq!(world.shared(on), others);
+    }
+    let refusals = world.bucket.changes().into_iter().filter(|change| change.starts_with("refuse"));
+    assert!(refusals.clone().all(|refusal| refusal.ends_with(SNAPSHOTS[0])), "it is found once");
+    assert!(refusals.count() <= 5, "by halving");
+    let list = world.bucket.get(&deliveries_key(&id("web-1"), &id(REGION))).expect("the list");
+    let list: Vec<Delivery> = serde_json::from_value(list).expect("deliveries");
+    for delivery in list {
+        let problem = delivery.problem.unwrap_or_default();
+        let expected = delivery.account_id.as_str() == "300000000005";
+        assert_eq!(problem.contains("InvalidAMIAttributeItemValue"), expected, "{problem}");
+    }
+    assert_eq!(world.call(Input::Share, "web-1").await.expect("it is not tried again"), 8);
+}

@@ -17,6 +17,7 @@ use aws_sdk_ec2::operation::describe_snapshots::DescribeSnapshotsError;
 use aws_sdk_ec2::types::{Image, InstanceState, InstanceStateName, InstanceStatus, InstanceStatusSummary, Snapshot};
 use aws_smithy_mocks::{Rule, mock};
 use bakery::plan::Delivery;
+use bakery::prediction::Known;
 use bakery::{ErrorKind, StepError};
 use wait_snapshots::{Clients, Input, Last, Output, handle};
 

@@ -3,21 +3,54 @@
 use crate::*;
 
 #[tokio::test]
-async fn says_how_far_it_is_and_when_to_look_again() {
+async fn the_first_look_at_a_pending_image_is_at_the_image_alone() {
+    let input = Input { looks: 0, now: at(15), ..golden() };
     let image = shows(looks::image(IMAGE, "pending", &SNAPSHOTS, &BAKE_TAGS));
+    let output = look(input, &[&image]).await.expect("it is pending");
+    let known = Known::default();
+    assert_eq!(
+        output,
+        Output::Pending { check_after_seconds: 5, progress: 0, known, snapshot_ids: SNAPSHOTS.map(id).to_vec() }
+    );
+}
+
+/// A look after one that told which snapshots there are.
+fn later(known: Known) -> Input {
+    Input { last: Some(Last { known, snapshot_ids: SNAPSHOTS.map(id).to_vec() }), ..golden() }
+}
+
+#[tokio::test]
+async fn its_snapshots_say_how_far_it_is_and_when_to_look_again() {
     let halves = ["100%", "20%"].map(|progress| looks::snapshot(SNAPSHOTS[0], "pending", progress, None, &[]));
-    let output = look(golden(), &[&image, &shows_snapshots(halves)]).await.expect("it is pending");
-    // 105 s for 24 % of the slower one at most: it is ready after 452 s at the earliest. Nobody waits longer than so far.
-    assert_eq!(output, Output::Pending { check_after_seconds: 120, progress: 60, earliest: 452 });
+    let output = look(later(Known::default()), &[&shows_snapshots(halves)]).await.expect("it is pending");
+    // 105 s for 20 to 30 % of the slower one, so that the last percent begins after 346 to 520 s of moving.
+    let known = Known { soonest: 346, latest: 520 };
+    assert_eq!(
+        output,
+        Output::Pending { check_after_seconds: 257, progress: 60, known, snapshot_ids: SNAPSHOTS.map(id).to_vec() }
+    );
 }
 
 #[tokio::test]
 async fn remembers_what_an_earlier_look_has_ruled_out() {
-    let image = shows(looks::image(IMAGE, "pending", &SNAPSHOTS, &BAKE_TAGS));
     let stalled = ["96%", "96%"].map(|progress| looks::snapshot(SNAPSHOTS[0], "pending", progress, None, &[]));
-    let input = Input { last: Some(Last { earliest: 150 }), ..golden() };
-    let output = look(input, &[&image, &shows_snapshots(stalled)]).await.expect("it is pending");
-    assert_eq!(output, Output::Pending { check_after_seconds: 30, progress: 96, earliest: 150 });
+    let known = Known { soonest: 107, latest: 108 };
+    let output = look(later(known), &[&shows_snapshots(stalled)]).await.expect("it is pending");
+    assert!(matches!(output, Output::Pending { known: after, .. } if after == known), "{output:?}");
+}
+
+#[tokio::test]
+async fn the_image_is_looked_at_when_its_snapshots_are_complete_or_gone() {
+    let image = || shows(looks::image(IMAGE, "available", &SNAPSHOTS, &BAKE_TAGS));
+    let done = completed([None, None], &[]);
+    let output = look(later(Known::default()), &[&done, &image(), &status("running", Some("ok"))]).await;
+    assert!(matches!(output, Ok(Output::Available { .. })), "{output:?}");
+    let gone = mock!(Client::describe_snapshots)
+        .then_error(|| DescribeSnapshotsError::generic(refused("InvalidSnapshot.NotFound")));
+    let deregistered = shows(looks::image(IMAGE, "deregistered", &[], &BAKE_TAGS));
+    let none = mock!(Client::describe_snapshots).then_output(|| looks::snapshots([]));
+    let error = look(later(Known::default()), &[&gone, &deregistered, &none]).await.expect_err("it is gone");
+    assert_eq!(error.kind, ErrorKind::ImageFailed);
 }
 
 #[tokio::test]

@@ -121,7 +121,9 @@ def _launch(ec2, key):
         BlockDeviceMappings=devices,
         TagSpecifications=tags,
     )
-    return reservation["Instances"][0]["InstanceId"]
+    instance_id = reservation["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance_id], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
+    return instance_id
 
 
 def start_bake(accounts, instance_id, name):

@@ -9,24 +9,33 @@ from moto.ec2.responses import EC2Response
 from moto.iam.models import IAMBackend
 from moto.kms.models import KmsBackend
 from moto.kms.responses import KmsResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 from . import (
     access,
     attaching,
+    capacity,
+    command_documents,
+    command_looks,
+    commands,
     controls,
     copies,
     copy_snapshots,
     creating,
     event_targets,
+    fates,
     grant_calls,
     grant_lists,
     image_attributes,
+    instance_calls,
+    instance_states,
     instances,
     key_use,
     keys,
     launching,
     lifecycle,
     lineage,
+    managed_instances,
     managed_keys,
     map_runs,
     multi_region,
@@ -38,6 +47,7 @@ from . import (
     retiring,
     schedule_roles,
     snapshots,
+    subscriptions,
     telling,
     visibility,
     volume_permission,
@@ -68,6 +78,7 @@ EC2_CALLS = [
     *recycle_bin.CALLS,
     *lineage.CALLS,
     *attaching.CALLS,
+    *instance_calls.CALLS,
 ]
 
 IAM_CHANGES = [
@@ -84,6 +95,7 @@ MODULES = [
     snapshots,
     registering,
     volumes,
+    instance_states,
     instances,
     launching,
     attaching,
@@ -112,14 +124,16 @@ def install():
     _give_memory()
     guard("ec2", EC2Response, EC2_CALLS)
     guard("kms", KmsResponse, [*keys.CALLS, *key_use.CALLS, *grant_calls.CALLS, *grant_lists.CALLS])
+    run_command = [commands.send_command, managed_instances.describe_instance_information, *command_looks.CALLS]
+    guard("ssm", SimpleSystemManagerResponse, run_command, only_those=True)
     settle_before(IAMBackend, *IAM_CHANGES)
     settle_before(KmsBackend, "delete_key", "put_key_policy")
 
 
 def forget():
     """Forgets what the rules remember beside moto, when moto forgets everything else."""
-    world.forget()
-    rates.forget()
+    for module in (world, rates, capacity, command_documents, fates, managed_instances, subscriptions):
+        module.forget()
 
 
 def _give_memory():

@@ -1,22 +1,21 @@
 """Attached volumes: their data keys are decrypted when they are attached and when their instance starts."""
 
 from moto.ec2.models.elastic_block_store import EBSBackend
-from moto.ec2.models.instances import InstanceState, StateReason
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
-from moto.ec2.responses.instances import InstanceResponse
 
 from . import pages
-from .creating import find_instance
 from .ebs_keys import ebs_grant, key_named
 from .errors import ec2
 from .grant_calls import remove
+from .instance_calls import changed, instances_of, startable
+from .instance_states import CLIENT_ERROR
 from .registry import rule
 from .switches import switch
+from .timing import LAUNCH_FAILURE_SECONDS
 from .visibility import may_read
 from .world import find_snapshot
 
 _attach_volume, _create_volume = ElasticBlockStore.attach_volume, ElasticBlockStore.create_volume
-_start_instances = InstanceResponse.start_instances
 _attach, _detach = EBSBackend.attach_volume, EBSBackend.detach_volume
 
 
@@ -39,21 +38,25 @@ def _accessible(volume):
 
 
 def start_instances(response):
-    answer = _start_instances(response)
-    for instance_id in response._get_param("InstanceIds", []):
-        instance = find_instance(response.ec2_backend, instance_id)
-        volumes = [response.ec2_backend.volumes[block.volume_id] for _, block in instance.get_block_device_mapping]
-        if not all(_accessible(volume) for volume in volumes):
-            _back(instance)
-    return answer
+    instances = instances_of(response)
+    for instance in instances:
+        startable(instance)
+    response.error_on_dryrun()
+    return changed("StartingInstances", instances, _start)
+
+
+def _start(instance):
+    before = instance.start()
+    volumes = [instance.ec2_backend.volumes[block.volume_id] for _, block in instance.get_block_device_mapping]
+    if instance.state == "pending" and not all(_accessible(volume) for volume in volumes):
+        _back(instance)
+    return before
 
 
 @rule("start-needs-keys", pages.LAUNCH_TROUBLE)
 def _back(instance):
     """An instance with a volume whose key is disabled or gone does not start: it is stopped again."""
-    instance._state = InstanceState("stopped", 80)
-    reason = "Client.InternalError: Client error on launch"
-    instance.state_reason = StateReason(reason, "Client.InternalError")
+    instance.turn((LAUNCH_FAILURE_SECONDS, "stopped"), reason=CLIENT_ERROR)
 
 
 def create_volume(response):

@@ -3,6 +3,17 @@
 PUT /moto-api/rules/switches   {"grant-seconds": 300}    null puts a switch back; GET answers all of them
 PUT /moto-api/rules/without    ["image-name-unique"]     leaves out these rules and no others
 PUT /moto-api/rules/impaired   ["i-0123456789abcdef0"]   these instances fail their status checks, no others
+PUT /moto-api/rules/capacity   ["t3.micro"]              these instance types cannot be launched, no others; or
+                               [{"type", "account", "region", "zone", "error", "times"}], globs allowed
+PUT /moto-api/rules/subscriptions  {"222222222222": ["code"]}   the Marketplace products that accounts have
+PUT /moto-api/rules/launches   [{"state": "terminated", "after": 30}]   what becomes of instances launched from now on:
+                               "pending" for ever, "stopped" by themselves, "terminated" for a "reason"; also
+                               "account", "region", "type", globs allowed, and "times"
+PUT /moto-api/rules/shutdowns  {"i-0123456789abcdef0": 30}   these instances shut themselves down in so many seconds
+PUT /moto-api/rules/hidden-codes  {"i-0123456789abcdef0": ["code"]}   gives instances and images Marketplace codes that
+                               nothing shows, and that what is made from them inherits
+PUT /moto-api/rules/ssm-reach  {"subnet-0123456789abcdef0": false}   whether Systems Manager is reached from subnets
+PUT /moto-api/rules/documents  {"Seal": {"seals": true, "fails": false, "seconds": 20}}   what running documents does
 """
 
 import json
@@ -10,7 +21,13 @@ import json
 from moto.ec2.models import ec2_backends
 from moto.moto_api._internal import urls
 
+from .capacity import lacking, set_capacity
+from .command_documents import documents, set_documents
+from .fates import launches, set_launches, set_shutdowns
+from .hidden_codes import hidden_codes, set_hidden_codes
+from .managed_instances import reach, set_reach
 from .registry import RULES, leave_out, left_out
+from .subscriptions import set_subscriptions, subscriptions
 from .switches import SWITCHES, set_switch, switch
 from .world import lock
 
@@ -33,6 +50,18 @@ def _state(name):
             return {name: {"value": switch(name), "meaning": SWITCHES[name].meaning} for name in SWITCHES}
         case "without":
             return sorted(left_out())
+        case "capacity":
+            return lacking()
+        case "ssm-reach":
+            return reach()
+        case "documents":
+            return documents()
+        case "hidden-codes":
+            return hidden_codes()
+        case "launches":
+            return launches()
+        case "subscriptions":
+            return subscriptions()
         case _:
             return sorted(RULES)
 
@@ -41,6 +70,13 @@ CHANGES = {
     "switches": set_switches,
     "without": lambda names: leave_out(*names),
     "impaired": lambda ids: set_impaired(set(ids)),
+    "capacity": set_capacity,
+    "subscriptions": set_subscriptions,
+    "hidden-codes": set_hidden_codes,
+    "launches": set_launches,
+    "ssm-reach": set_reach,
+    "documents": set_documents,
+    "shutdowns": set_shutdowns,
 }
 
 
@@ -52,7 +88,7 @@ def answer(request, full_url, headers):
             with lock:
                 CHANGES[name](json.loads(request.data))
         return 200, {"content-type": "application/json"}, json.dumps(_state(name))
-    except (KeyError, ValueError) as wrong:
+    except (KeyError, TypeError, ValueError) as wrong:
         return 400, {"content-type": "application/json"}, json.dumps({"error": str(wrong)})
 
 

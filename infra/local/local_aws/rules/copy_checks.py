@@ -7,12 +7,14 @@ from botocore.session import get_session
 
 from . import pages
 from .errors import ec2
+from .hidden_codes import hidden_of
 from .registry import rule
 from .switches import switch
 from .visibility import may_launch
 from .world import find_image
 
 REGIONS = set(get_session().get_available_regions("ec2"))
+FROM_MARKETPLACE = "Images from AWS Marketplace cannot be copied to another AWS account."
 TOKEN = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -59,6 +61,7 @@ def permitted(image, account):
     """Refuses the image of another account that may be launched and yet not copied."""
     if account != image.owner_id:
         _marketplace(image)
+        _derived(image)
         _windows(image)
         for snapshot in image.snapshots:
             _storage(image, snapshot, account)
@@ -77,7 +80,15 @@ def _storage(image, snapshot, account):
 def _marketplace(image):
     """An image with Marketplace product codes, or made from one, cannot be copied to another account."""
     if any(code["ProductCodeType"] == "marketplace" for code in image.product_codes):
-        raise ec2("InvalidRequest", "Images from AWS Marketplace cannot be copied to another AWS account.")
+        raise ec2("InvalidRequest", FROM_MARKETPLACE)
+
+
+@rule("copy-derived-stays", pages.COPYING)
+def _derived(image):
+    """An image that was made from a Marketplace image in any way stays in its account, whether or not DescribeImages
+    shows product codes of it. (A control.)"""
+    if hidden_of(image):
+        raise ec2("InvalidRequest", FROM_MARKETPLACE)
 
 
 @rule("copy-windows-stays", pages.COPYING)

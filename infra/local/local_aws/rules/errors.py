@@ -2,6 +2,7 @@
 
 from moto.core.exceptions import JsonRESTError
 from moto.ec2.exceptions import EC2ClientError
+from moto.ssm.exceptions import SSMException
 
 
 def ec2(code, message):
@@ -10,6 +11,10 @@ def ec2(code, message):
 
 def kms(code, message):
     return JsonRESTError(code, message)
+
+
+def ssm(code, message):
+    return SSMException(code, message)
 
 
 def missing(parameter):

@@ -10,17 +10,24 @@ from . import permission, rates, world
 from .timing import now
 
 # Errors of EC2 that are not answered with 400.
-STATUS = {"RequestLimitExceeded": 503, "DryRunOperation": 412, "UnauthorizedOperation": 403}
+STATUS = {
+    "RequestLimitExceeded": 503,
+    "InsufficientInstanceCapacity": 500,
+    "DryRunOperation": 412,
+    "UnauthorizedOperation": 403,
+    "OptInRequired": 401,
+}
 
 
-def guard(service, response_class, calls=()):
+def guard(service, response_class, calls=(), only_those=False):
     """Puts `calls`, functions of a response object named after their action, on a response class of moto and watches
-    over all of its actions."""
+    over all of its actions, or over those alone."""
+    names = {function.__name__ for function in calls}
     for function in calls:
         setattr(response_class, function.__name__, _method(function))
     for operation in get_service_model(service).operation_names:
         name = camelcase_to_underscores(operation)
-        if hasattr(response_class, name):
+        if hasattr(response_class, name) and (name in names or not only_those):
             setattr(response_class, name, _guarded(service, operation, getattr(response_class, name)))
 
 
@@ -37,7 +44,8 @@ def _guarded(service, operation, method):
     def guarded(self):
         with world.lock:
             try:
-                rates.take(operation, self)
+                if service in ("ec2", "kms"):
+                    rates.take(operation, self)
                 if service == "ec2":
                     permission.check(operation, self)
                 world.settle(now())

@@ -49,6 +49,7 @@ NATURE = {
     "sriov": "simple",
     "imds_support": None,
     "kernel_id": None,
+    "hidden_codes": (),
 }
 
 

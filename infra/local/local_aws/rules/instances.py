@@ -3,33 +3,24 @@
 from moto.core.responses import EmptyResult
 from moto.ec2.models.instances import Instance
 
-from . import pages
+from . import instance_states, pages
 from .creating import find_instance
 from .images import NATURE
 from .registry import rule
 from .timing import REBOOT_QUEUE_SECONDS, STATUS_CHECK_SECONDS, now
 
-_init, _start, _reboot, _terminate = Instance.__init__, Instance.start, Instance.reboot, Instance.terminate
+_init, _reboot = Instance.__init__, Instance.reboot
 
 
 def _made(instance, *arguments, **named):
     instance.image_nature, instance.impaired, instance.watermarks = dict(NATURE), False, []
-    instance.boots, instance.interruptions = [now()], []
+    instance_states.begin(instance)
     _init(instance, *arguments, **named)
+    instance.follow_course()
 
 
 def boot(instance, at):
     instance.boots.append(at)
-
-
-def start(instance):
-    boot(instance, now())
-    return _start(instance)
-
-
-def terminate(instance):
-    instance.interruptions.append(now())
-    return _terminate(instance)
 
 
 def reboot(instance):
@@ -59,7 +50,7 @@ def status(instance):
 @rule("status-checks-initialize", pages.STATUS_CHECKS, without=False)
 def _initializing(instance):
     """After a boot both status checks are initializing before they pass."""
-    last = max(moment for moment in instance.boots if moment <= now())
+    last = max((moment for moment in instance.boots if moment <= now()), default=now())
     return now() < last + STATUS_CHECK_SECONDS
 
 
@@ -102,6 +93,6 @@ def _rebootable(instances):
 
 def install():
     Instance.__init__ = _made
-    Instance.boot, Instance.start, Instance.terminate, Instance.reboot = boot, start, terminate, reboot
+    Instance.boot, Instance.reboot = boot, reboot
     Instance.instance_status = Instance.system_status = property(status)
     Instance.nature = nature

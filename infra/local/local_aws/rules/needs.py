@@ -7,7 +7,7 @@ Each function answers (action, ARN, condition keys) for all that must be allowed
 
 from urllib.parse import unquote
 
-from . import pages
+from . import command_needs, pages
 from .policies import ALL, ANY
 from .registry import rule
 
@@ -33,6 +33,10 @@ def states(operation, response):
 def ssm(operation, response):
     """A role's policies name the parameters that it reads and writes, without version or label."""
     ask = response._get_param
+    if operation == "SendCommand":
+        return command_needs.send_command(response)
+    if operation in command_needs.LOOKS:
+        return command_needs.look(operation)
     if "Parameter" not in operation:
         return [(operation, ANY, {})]
     names = ask("Names") or list(filter(None, [ask("Name") or ask("Path")]))

@@ -21,6 +21,9 @@ EC2_RATES = {
     "DeleteSnapshot": (100, 5),
     "ModifyImageAttribute": (100, 5),
     "ModifySnapshotAttribute": (100, 5),
+    "RunInstances": (5, 2),
+    "StartInstances": (5, 2),
+    "TerminateInstances": (100, 5),
 }
 WIDE = {
     "DescribeInstances": "InstanceIds",

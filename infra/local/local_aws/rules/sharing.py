@@ -77,6 +77,7 @@ def aws_managed(snapshot):
 
 def _check(permission):
     account_grammar(permission.get("UserId"))
+    account_exists(permission.get("UserId"))
     group_known(permission.get("Group"))
     _organization_arn(permission)
 
@@ -85,6 +86,13 @@ def _check(permission):
 def account_grammar(account):
     """An account id has 12 digits and no hyphens."""
     if account is not None and not ACCOUNT.fullmatch(account):
+        raise ec2("InvalidAMIAttributeItemValue", f'Invalid attribute item value "{account}" for userId item type.')
+
+
+@rule("account-exists", pages.EC2_ERRORS)
+def account_exists(account):
+    """Nothing is shared with an account that does not exist. (Not documented: a switch says which do not.)"""
+    if account is not None and account in str(switch("accounts-that-do-not-exist")).split(","):
         raise ec2("InvalidAMIAttributeItemValue", f'Invalid attribute item value "{account}" for userId item type.')
 
 

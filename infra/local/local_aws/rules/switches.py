@@ -16,6 +16,7 @@ class Switch:
 
 SWITCHES = {
     "image-not-found-seconds": Switch(1.0, "how long DescribeImages by id does not find an image just made"),
+    "instance-not-found-seconds": Switch(1.0, "how long an instance just launched is not found"),
     "create-image-state-code": Switch("IncorrectState", "code of CreateImage of an instance in the wrong state"),
     "image-name-freed-seconds": Switch(1.0, "how long a deregistered image still blocks its name"),
     "images-per-region": Switch(50_000, "images an account can have in a Region, pending and disabled ones too"),
@@ -28,6 +29,7 @@ SWITCHES = {
         "an owned encrypted image copied in its Region without KmsKeyId keeps "
         "its key, as the AMI pages say, and does not get the default key",
     ),
+    "accounts-that-do-not-exist": Switch("", "accounts, with commas between them, that nothing can be shared with"),
     "windows-stays-in-account": Switch(True, "CopyImage of another account's Windows image is refused"),
     "caller-iam-policies": Switch(True, "the IAM policies of a role that exists are applied to its calls"),
     "root-grantee-needs-iam": Switch(True, "a grant to an account's root needs the caller's IAM permission, too"),
@@ -56,6 +58,14 @@ SWITCHES = {
     "progress-irregular": Switch(True, "a snapshot's progress comes in steps, stalls, and stays at 99% for a while"),
     "speed-varies-percent": Switch(0.0, "by how much, up or down, the time of one snapshot differs from the next"),
     "pending-snapshots": Switch(100, "pending snapshots, by account and Region"),
+    "vcpus-per-region": Switch(1_152, "vCPUs that the instances of an account can have in a Region"),
+    "private-instances-reach-ssm": Switch(
+        True,
+        "instances of the default VPC without a public address reach Systems Manager, as if the VPC had an interface "
+        "endpoint for it or a NAT gateway; AWS's default VPC has neither",
+    ),
+    "invocation-not-found-seconds": Switch(1.0, "how long the invocations of a command just sent are not found"),
+    "sealing-command-reports": Switch(True, "a command that shuts its instance down succeeds before it does"),
     "rates": Switch(True, "AWS's request rates are kept"),
 }
 

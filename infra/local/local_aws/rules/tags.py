@@ -45,8 +45,13 @@ def check(specifications):
     """Refuses what CreateImage, CopyImage and RegisterImage may not tag, or not so."""
     for specification in specifications or []:
         _kinds(specification.get("ResourceType"))
-        _reserved(specification.get("Tags", []))
-        _limit(specification.get("Tags", []))
+        check_tags(specification.get("Tags", []))
+
+
+def check_tags(given):
+    """Refuses what no resource may be tagged with."""
+    _reserved(given)
+    _limit(given)
 
 
 @rule("image-tags-on-image-or-snapshot", pages.ec2("CreateImage"))

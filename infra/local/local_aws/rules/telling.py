@@ -14,7 +14,7 @@ from local_aws.clock import clock
 from . import world
 from .images import Image
 from .snapshots import Snapshot
-from .timing import IMAGE_FINISH_SECONDS, moment, now
+from .timing import moment, now
 
 KINDS = {"i-": "instance", "ami-": "image", "snap-": "snapshot", "vol-": "volume"}
 
@@ -23,12 +23,7 @@ def install():
     Image.__init__ = _telling(Image.__init__, _image_begins)
     Image.fail = _telling(Image.fail, lambda image: _later(image.failed_at, lambda: _image_ends(image)))
     Snapshot.__init__ = _telling(Snapshot.__init__, _snapshot_begins)
-    Instance.__init__ = _telling(Instance.__init__, _instance_begins)
-    Instance.start = _telling(Instance.start, lambda instance: _instance(instance, "pending", "running"))
-    Instance.stop = _telling(Instance.stop, lambda instance: _instance(instance, "stopping", "stopped"))
-    Instance.terminate = _telling(
-        Instance.terminate, lambda instance: _instance(instance, "shutting-down", "terminated")
-    )
+    Instance.follow_course = _follow_course
     for name in ("create_tags", "delete_tags"):
         setattr(TagBackend, name, _telling_tags(getattr(TagBackend, name)))
 
@@ -148,22 +143,20 @@ def _written(seconds):
 # -- instances ---------------------------------------------------------------------------------------------------------
 
 
-def _instance_begins(instance):
-    if "told" not in instance.__dict__:
-        _instance(instance, "pending")
-    _later(now() + IMAGE_FINISH_SECONDS, lambda: instance.state == "running" and _instance(instance, "running"))
+def _follow_course(instance):
+    """Each state that an instance comes to is told of when it has come to it."""
+    for turn in instance.course:
+        if not turn.told:
+            turn.told = True
+            _later(turn.moment, lambda turn=turn: turn in instance.course and _instance(instance, turn.state))
 
 
-def _instance(instance, *states):
+def _instance(instance, state):
     """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instance-state-changes.html"""
     backend = instance.ec2_backend
     arn = f"arn:aws:ec2:{backend.region_name}:{backend.account_id}:instance/{instance.id}"
-    for state in states:
-        if instance.__dict__.get("told") == state:
-            continue
-        instance.told = state
-        detail = {"instance-id": instance.id, "state": state}
-        _emit(backend, "EC2 Instance State-change Notification", arn, detail)
+    detail = {"instance-id": instance.id, "state": state}
+    _emit(backend, "EC2 Instance State-change Notification", arn, detail)
 
 
 # -- tags --------------------------------------------------------------------------------------------------------------

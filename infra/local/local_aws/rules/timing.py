@@ -26,8 +26,25 @@ COPY_CHECK_SECONDS = 10
 REBOOT_QUEUE_SECONDS = 10
 # From a boot until both status checks have passed.
 STATUS_CHECK_SECONDS = 90
+# From a launch or a start until the instance runs.
+LAUNCH_SECONDS = 8
+# From the call, or the shutdown, until the instance is stopped, or terminated.
+STOP_SECONDS = 20
+TERMINATE_SECONDS = 25
+# For how long a terminated instance is still described.
+TERMINATED_VISIBLE_SECONDS = 3600
 # Before an instance that cannot be launched is terminated.
 LAUNCH_FAILURE_SECONDS = 5
+
+# From a boot until the agent of Systems Manager registers; and how long it is thought to be there after it went.
+REGISTER_SECONDS = 30
+PING_LOST_SECONDS = 300
+# Until a command reaches an instance, how long it runs there, and how long after that a sealed instance goes down.
+DELIVERY_SECONDS = 2
+COMMAND_SECONDS = 20
+SEAL_SECONDS = 15
+# For how long a command may run.
+EXECUTION_TIMEOUT_SECONDS = 3600
 
 
 def now():

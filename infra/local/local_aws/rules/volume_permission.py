@@ -10,7 +10,7 @@ from .ownership import own_snapshot
 from .public_access import check_snapshot
 from .registry import rule
 from .telling import tell_of_sharing
-from .sharing import account_grammar, aws_managed, group_known
+from .sharing import account_exists, account_grammar, aws_managed, group_known
 from .switches import switch
 from .world import find_key
 
@@ -23,6 +23,7 @@ def modify_snapshot_attribute(response):
     _count([*add, *remove])
     for permission in [*add, *remove]:
         account_grammar(permission.get("UserId"))
+        account_exists(permission.get("UserId"))
         group_known(permission.get("Group"))
     if add:
         _not_aws_managed(snapshot)

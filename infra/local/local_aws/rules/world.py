@@ -37,6 +37,11 @@ def find_snapshot(region, snapshot_id):
     return next((snapshot for snapshot in found if snapshot), None)
 
 
+def instance_tags(account, region, instance_id):
+    """The tags of an instance, whether or not it is there."""
+    return ec2_backends[account][region].tags.get(instance_id, {})
+
+
 def find_key(account, region, key_id):
     """The key that an account means by an id, an alias, or an ARN of either; None if there is none."""
     if key_id.startswith("arn:"):

@@ -1,0 +1,253 @@
+//! Images that AWS does not copy to another account: launched there, and imaged.
+
+use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
+use ami_bakery_tests::world::{World, instance_of, key};
+use aws_sdk_ec2::types::{Filter, Image};
+use aws_sdk_sfn::types::ExecutionStatus;
+use serde_json::{Value, json};
+
+const CODE: &str = "aw0evgkw8e5c1q413zgy5pjce";
+
+/// The bake's instance runs Windows.
+async fn windows() -> (World, Value) {
+    let world = World::new().await;
+    let platform = Filter::builder().name("platform").values("windows").build();
+    let found = world.owner.ec2().describe_images().owners("amazon").filters(platform).send().await;
+    let image = found.expect("AWS's images are described").images()[0].image_id().expect("an id").to_owned();
+    with_instance_of(world, &image).await
+}
+
+async fn with_instance_of(world: World, image: &str) -> (World, Value) {
+    let mut request = world.request();
+    request["InstanceId"] = json!(instance_of(&world.owner, &world.key, "web", image).await);
+    (world, request)
+}
+
+/// The bake's instance runs a product of AWS Marketplace, to which these receivers are subscribed.
+async fn of_marketplace(subscribed: &[&str]) -> (World, Value) {
+    let world = World::new().await;
+    let (ec2, instance) = (world.owner.ec2(), &world.instance);
+    let made = ec2.create_image().instance_id(instance).name("product").no_reboot(true).send().await.expect("an image");
+    let product = made.image_id().expect("an id").to_owned();
+    available(&world.owner, &product).await;
+    let modify = ec2.modify_image_attribute().image_id(&product).attribute("productCodes").product_codes(CODE);
+    modify.send().await.expect("it has a code");
+    let accounts = subscribed.iter().chain([&OWNER]).map(|account| ((*account).to_owned(), json!([CODE]))).collect();
+    world.aws.control("subscriptions", &Value::Object(accounts));
+    let (world, request) = with_instance_of(world, &product).await;
+    ec2.deregister_image().image_id(&product).send().await.expect("it is no image of the bake's");
+    (world, request)
+}
+
+#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+async fn available(account: &Config, image: &str) {
+    let shown = || async {
+        let found = account.ec2().describe_images().image_ids(image).send().await;
+        found.ok().and_then(|found| found.images().first()?.state().map(|state| state.as_str().to_owned()))
+    };
+    while shown().await.as_deref() != Some("available") {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+/// The receiver's only image, which is all that it should be, while no instance of its is left.
+async fn delivered(world: &World, account: &str, outcome: &Value, route: &str) -> Image {
+    let deliveries = outcome["Deliveries"].as_array().expect("deliveries");
+    let delivery = deliveries.iter().find(|delivery| delivery["AccountId"] == account).expect("a delivery");
+    assert_eq!((&delivery["Status"], &delivery["Route"]), (&json!("Delivered"), &json!(route)), "{delivery}");
+    let [image] = world.images(account).await.try_into().expect("one image");
+    let image: Image = image;
+    assert_eq!(image.image_id(), delivery["ImageId"].as_str());
+    assert_eq!(image.state().map(|state| state.as_str()), Some("available"));
+    let own_key = world.key_behind(account, "alias/ami-bakery").await;
+    let snapshots = world.snapshots(account, image.image_id().expect("an id")).await;
+    let golden = world.snapshots(OWNER, outcome["ImageId"].as_str().expect("the golden image")).await;
+    assert!(golden.len() > 1 && snapshots.len() == golden.len(), "every volume");
+    for snapshot in snapshots {
+        assert_eq!(snapshot.kms_key_id(), Some(own_key.as_str()));
+        let tags: Vec<_> = snapshot.tags().iter().filter_map(|tag| tag.key()).collect();
+        assert!(tags.contains(&"ami-bakery:delivery"), "{tags:?}");
+    }
+    assert_no_instance_is_left(world, account).await;
+    image
+}
+
+async fn assert_no_instance_is_left(world: &World, account: &str) {
+    let found = world.aws.account(account, REGION).await.ec2().describe_instances().send().await.expect("instances");
+    for instance in found.reservations().iter().flat_map(|reservation| reservation.instances()) {
+        let state = instance.state().and_then(|state| state.name()).map(|name| name.as_str().to_owned());
+        assert!(matches!(state.as_deref(), Some("shutting-down" | "terminated")), "{instance:?}");
+    }
+}
+
+fn calls(world: &World, action: &str, account: &str) -> usize {
+    let of = |call: &&ami_bakery_tests::local_aws::Call| call.action == action && call.account == account;
+    world.aws.calls().iter().filter(of).count()
+}
+
+#[tokio::test]
+async fn windows_is_tried_and_where_aws_refuses_launched() {
+    let (world, request) = windows().await;
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    for account in RECEIVERS {
+        let image = delivered(&world, account, &ended.outcome(), "Relaunch").await;
+        assert_eq!(image.platform().map(|platform| platform.as_str()), Some("windows"));
+        assert_eq!(calls(&world, "CopyImage", account), 1, "tried once");
+        assert_eq!(calls(&world, "RunInstances", account), 1);
+    }
+    assert_eq!(ended.outcome()["Deliveries"][0]["Sealed"], json!(false));
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn windows_is_copied_where_aws_allows_it() {
+    let (world, request) = windows().await;
+    world.aws.control("switches", &json!({"windows-stays-in-account": false}));
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    for account in RECEIVERS {
+        let image = delivered(&world, account, &ended.outcome(), "Copy").await;
+        assert_eq!(image.platform().map(|platform| platform.as_str()), Some("windows"));
+        assert_eq!(calls(&world, "RunInstances", account), 0);
+    }
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn a_marketplace_image_is_launched_at_once_where_the_receiver_is_subscribed() {
+    let (world, request) = of_marketplace(&RECEIVERS[..1]).await;
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.error, "PartialDelivery", "{ended:?}");
+    let outcome = ended.outcome();
+    let image = delivered(&world, RECEIVERS[0], &outcome, "Relaunch").await;
+    let codes: Vec<_> = image.product_codes().iter().filter_map(|code| code.product_code_id()).collect();
+    assert_eq!(codes, [CODE], "carried");
+    assert_eq!(calls(&world, "CopyImage", RECEIVERS[0]), 0);
+    let failed = &outcome["Deliveries"][1];
+    let reason = failed["Reason"].as_str().expect("a reason");
+    assert!(reason.contains("333333333333 is not subscribed to the AWS Marketplace product"), "{reason}");
+    assert_no_instance_is_left(&world, RECEIVERS[1]).await;
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn codes_that_only_copying_reveals_are_learned_from_the_refusal() {
+    let world = World::new().await;
+    let hidden = Value::Object([(world.instance.clone(), json!([CODE]))].into_iter().collect());
+    world.aws.control("hidden-codes", &hidden);
+    let all = [OWNER, RECEIVERS[0], RECEIVERS[1]].map(|account| (account.to_owned(), json!([CODE])));
+    world.aws.control("subscriptions", &Value::Object(all.into_iter().collect()));
+    let ended = world.bake("web-1", &world.request()).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    for account in RECEIVERS {
+        delivered(&world, account, &ended.outcome(), "Relaunch").await;
+        assert_eq!(calls(&world, "CopyImage", account), 1, "tried once");
+    }
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn where_only_a_copy_was_asked_for_nothing_is_launched() {
+    let (world, mut request) = windows().await;
+    request["Receivers"][0]["Route"] = json!("Copy");
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.error, "PartialDelivery", "{ended:?}");
+    let outcome = ended.outcome();
+    assert_eq!(outcome["Deliveries"][0]["Error"], json!("InvalidRequest"), "{outcome}");
+    assert_eq!(calls(&world, "RunInstances", RECEIVERS[0]), 0);
+    delivered(&world, RECEIVERS[1], &outcome, "Relaunch").await;
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn another_instance_type_is_tried_when_there_is_no_capacity() {
+    let (world, request) = windows().await;
+    let every = json!([{"type": "t3*", "account": RECEIVERS[0]}, {"type": "*", "account": RECEIVERS[1]}]);
+    world.aws.control("capacity", &every);
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.error, "PartialDelivery", "{ended:?}");
+    let outcome = ended.outcome();
+    delivered(&world, RECEIVERS[0], &outcome, "Relaunch").await;
+    let reason = outcome["Deliveries"][1]["Reason"].as_str().expect("a reason");
+    assert!(reason.contains("None of t3.medium, t3a.medium, m5.large"), "{reason}");
+    assert_no_instance_is_left(&world, RECEIVERS[1]).await;
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_dies_costs_the_other_receiver_nothing() {
+    let (world, request) = windows().await;
+    world.aws.control("launches", &json!([{"state": "terminated", "after": 60, "account": RECEIVERS[1]}]));
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.error, "PartialDelivery", "{ended:?}");
+    let outcome = ended.outcome();
+    delivered(&world, RECEIVERS[0], &outcome, "Relaunch").await;
+    let reason = outcome["Deliveries"][1]["Reason"].as_str().expect("a reason");
+    assert!(reason.contains("has ended"), "{reason}");
+    assert_no_instance_is_left(&world, RECEIVERS[1]).await;
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn a_temporary_instance_is_closed_to_the_world() {
+    let (world, request) = windows().await;
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    let there = world.aws.account(RECEIVERS[0], REGION).await;
+    let found = there.ec2().describe_instances().send().await.expect("instances");
+    let instance = found.reservations()[0].instances()[0].clone();
+    assert_eq!(instance.key_name(), None);
+    assert_eq!(instance.public_ip_address(), None);
+    let tokens = instance.metadata_options().and_then(|options| options.http_tokens());
+    assert_eq!(tokens.map(|tokens| tokens.as_str()), Some("required"));
+    let tags: Vec<_> = instance.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))).collect();
+    assert!(tags.contains(&("ami-bakery:bake-id", "web-1")), "{tags:?}");
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn the_plan_says_which_route_and_why_and_what_is_missing_for_it() {
+    let (world, mut request) = of_marketplace(&RECEIVERS).await;
+    request["DryRun"] = json!(true);
+    let ended = world.bake("web-1", &request).await;
+    let first = ended.output["Deliveries"][0].clone();
+    assert_eq!(first["Route"], json!("Relaunch"), "{ended:?}");
+    assert!(first["Why"].as_str().is_some_and(|why| why.contains(CODE)), "{first}");
+    let there = world.aws.account(RECEIVERS[0], REGION).await.ec2();
+    let vpcs = there.describe_vpcs().send().await.expect("VPCs");
+    for subnet in there.describe_subnets().send().await.expect("subnets").subnets() {
+        there.delete_subnet().subnet_id(subnet.subnet_id().expect("an id")).send().await.expect("it is deleted");
+    }
+    for gateway in there.describe_internet_gateways().send().await.expect("gateways").internet_gateways() {
+        let id = gateway.internet_gateway_id().expect("an id");
+        let vpc = vpcs.vpcs()[0].vpc_id().expect("an id");
+        let _ = there.detach_internet_gateway().internet_gateway_id(id).vpc_id(vpc).send().await;
+    }
+    there.delete_vpc().vpc_id(vpcs.vpcs()[0].vpc_id().expect("an id")).send().await.expect("it is deleted");
+    request["Receivers"][1]["SubnetId"] = json!("subnet-00000000000000000");
+    let ended = world.bake("web-2", &request).await;
+    for (n, says) in ["has no default VPC; name a subnet there as SubnetId", "there is no subnet"].iter().enumerate() {
+        let problem = ended.output["Deliveries"][n]["Problem"].as_str().unwrap_or_default();
+        assert!(problem.contains(says), "{problem} {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_s_key_that_cannot_be_used_ends_the_instance_and_nothing_is_left() {
+    let (world, mut request) = windows().await;
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{}:root", RECEIVERS[1])},
+        "Action": ["kms:DescribeKey", "kms:PutKeyPolicy", "kms:CreateKey"], "Resource": "*",
+    }]});
+    let broken = key(&world.aws.account(RECEIVERS[1], REGION).await, Some(policy)).await;
+    request["Receivers"][1]["KmsKeyId"] = json!(broken);
+    request["Receivers"][1]["Route"] = json!("Relaunch");
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.error, "PartialDelivery", "{ended:?}");
+    let outcome = ended.outcome();
+    delivered(&world, RECEIVERS[0], &outcome, "Relaunch").await;
+    assert_eq!(calls(&world, "RunInstances", RECEIVERS[1]), 3, "the grant might have been too young");
+    assert_no_instance_is_left(&world, RECEIVERS[1]).await;
+    world.assert_nothing_is_left_open().await;
+}
