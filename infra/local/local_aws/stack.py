@@ -24,7 +24,9 @@ KNOWN = {
     "AWS::S3::Bucket",
     "AWS::Scheduler::Schedule",
     "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
     "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
     "AWS::SSM::Parameter",
     "AWS::StepFunctions::StateMachine",
 }
