@@ -251,3 +251,28 @@ async fn a_receiver_s_key_that_cannot_be_used_ends_the_instance_and_nothing_is_l
     assert_no_instance_is_left(&world, RECEIVERS[1]).await;
     world.assert_nothing_is_left_open().await;
 }
+
+#[tokio::test]
+async fn a_windows_instance_is_sealed_before_it_is_imaged_where_a_document_is_named() {
+    let (world, mut request) = windows().await;
+    let there = world.aws.account(RECEIVERS[0], REGION).await;
+    let subnets = there.ec2().describe_subnets().send().await.expect("subnets");
+    let subnet = subnets.subnets()[0].clone();
+    let endpoint = there.ec2().create_vpc_endpoint().vpc_id(subnet.vpc_id().expect("a VPC"));
+    let endpoint = endpoint.service_name("com.amazonaws.us-east-1.ssm").vpc_endpoint_type("Interface".into());
+    endpoint.subnet_ids(subnet.subnet_id().expect("an id")).send().await.expect("SSM is reached");
+    request["Receivers"][0]["SubnetId"] = json!(subnet.subnet_id());
+    request["Receivers"][0]["InstanceProfile"] = json!("Sealer");
+    request["Receivers"][0]["SealDocument"] = json!("AWSEC2-RunSysprep");
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    let outcome = ended.outcome();
+    for (account, sealed) in RECEIVERS.into_iter().zip([true, false]) {
+        delivered(&world, account, &outcome, "Relaunch").await;
+        let deliveries = outcome["Deliveries"].as_array().expect("deliveries");
+        let delivery = deliveries.iter().find(|delivery| delivery["AccountId"] == account).expect("a delivery");
+        assert_eq!(delivery["Sealed"], json!(sealed), "{delivery}");
+    }
+    assert_eq!(calls(&world, "SendCommand", RECEIVERS[0]), 1, "once");
+    world.assert_nothing_is_left_open().await;
+}
