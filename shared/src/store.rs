@@ -10,6 +10,7 @@
 //! | `runs/<run>/<Region>/results.json` | how the deliveries ended |
 //! | `receivers/…` | lists of receivers, put there by people, for `ReceiversFrom` |
 //! | `shared/<Region>/<image id>.json` | the permissions that an image had before it was first shared |
+//! | `audits/<run>.json` | what an audit has found |
 //! | `standing/<golden image id>/<Region>.json` | the permissions that were given to stay |
 
 use crate::ids::{BakeId, ImageId, Region};
@@ -41,6 +42,10 @@ pub fn failure_key(run: &BakeId, region: &Region, index: usize) -> String {
 
 pub fn results_key(run: &BakeId, region: &Region) -> String {
     format!("runs/{run}/{region}/results.json")
+}
+
+pub fn audit_key(run: &BakeId) -> String {
+    format!("audits/{run}.json")
 }
 
 pub fn sharing_key(region: &Region, image: &ImageId) -> String {

@@ -1,7 +1,7 @@
 //! What the image is made from: an instance that can be imaged, or an image that exists.
 
 use crate::Clients;
-use aws_sdk_ec2::types::{DeviceType, Filter, Instance, InstanceStateName, PlatformValues};
+use aws_sdk_ec2::types::{DeviceType, Filter, Instance, InstanceStateName};
 use bakery::form::Problems;
 use bakery::ids::{BakeId, ImageId, ImageName, InstanceId, KeyArn};
 use bakery::images::{self, known};
@@ -224,7 +224,7 @@ async fn of_instance(
     let keys = volume_keys(clients, volumes, &id).await?;
     let nature = Nature {
         product_codes: images::marketplace_codes(instance.product_codes()),
-        is_windows: instance.platform() == Some(&PlatformValues::Windows),
+        is_windows: images::is_windows(instance.platform()),
     };
     Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claim: None }))
 }

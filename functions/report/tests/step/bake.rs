@@ -12,7 +12,7 @@ async fn with_results(deliveries: &[Delivery], results: Value, failure: Value) -
 
 async fn bake(world: &World, image: Value, failure: Value) -> (Outcome, Option<String>, Option<String>) {
     match world.call(of_bake(image, failure)).await.expect("it is reported") {
-        Output::Bake { outcome, error, cause } => (*outcome, error, cause),
+        Output::Bake { outcome, error, cause, metrics: _ } => (*outcome, error, cause),
         other => panic!("the bake's outcome: {other:?}"),
     }
 }

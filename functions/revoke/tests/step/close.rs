@@ -18,12 +18,12 @@ async fn only_this_run_s_grants_of_this_region_are_taken_back() {
     });
     let (one, two) = (revokes(KEYS[0], "g1"), revokes(KEYS[0], "g2"));
     let calls = [&first, &second, &one, &two, &looks("g1", false), &looks("g2", false)];
-    assert_eq!(call(close(), &calls).await.expect("both are gone"), Output { revoked: 2 });
+    assert_eq!(call(close(), &calls).await.expect("both are gone"), revoked(2));
 }
 
 #[tokio::test]
 async fn done_twice_nothing_is_left_to_take_back() {
-    assert_eq!(call(close(), &[&lists(Vec::new())]).await.expect("nothing to do"), Output { revoked: 0 });
+    assert_eq!(call(close(), &[&lists(Vec::new())]).await.expect("nothing to do"), revoked(0));
 }
 
 #[tokio::test]

@@ -86,6 +86,10 @@ fn lists(grants: Vec<(&'static str, &'static str)>) -> Rule {
         .then_output(move || page(grants.clone(), None))
 }
 
+fn revoked(revoked: usize) -> Output {
+    Output { revoked, strange: Vec::new() }
+}
+
 fn page(grants: Vec<(&str, &str)>, next: Option<&str>) -> ListGrantsOutput {
     let entry = |(id, name): (&str, &str)| {
         let name = Some(name.to_owned()).filter(|name| !name.is_empty());
