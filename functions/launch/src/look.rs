@@ -35,8 +35,9 @@ impl ThisInstance<'_> {
                 self.sealed(id, sealing, is_windows(instance.platform())).await
             }
             InstanceStateName::Running if self.status_is_ok(id).await? => self.booted(id).await,
-            // On its way up, or down to be imaged: what is known of its sealing is kept.
-            _ => self.pending(id, sealing, LONGEST_BOOT_SECONDS, "passed its status checks"),
+            // On its way down to be imaged, and on its way up.
+            _ if sealing.is_some() => self.pending(id, sealing, u64::MAX, "been sealed"),
+            _ => self.pending(id, None, LONGEST_BOOT_SECONDS, "passed its status checks"),
         }
     }
 
