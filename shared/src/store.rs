@@ -3,7 +3,7 @@
 //! | object | what it is |
 //! |---|---|
 //! | `open/<run>.json` | the ledger: what a run may touch, written before its first effect, removed by its report |
-//! | `bakes/<bake id>/run.json` | which run has the bake |
+//! | `bakes/<bake id>/run.json` | which run has the bake; by its id also an instance that is imaged, an image that is distributed |
 //! | `bakes/<bake id>/report.json` | the outcome, with every delivery |
 //! | `runs/<run>/<Region>/deliveries.json` | what is planned |
 //! | `runs/<run>/<Region>/failures/<index>.json` | why a delivery failed |

@@ -118,7 +118,7 @@ async fn a_bake_whose_run_is_still_in_progress() {
     let second = world.bake("web-2", &again).await;
     assert_eq!(second.error, "InvalidRequest", "{second:?}");
     assert!(
-        second.cause.contains("BakeId = \"web-1\": run web-1 of this bake is still in progress"),
+        second.cause.contains("BakeId = \"web-1\": run web-1 is still in progress"),
         "{}",
         second.cause
     );

@@ -112,11 +112,16 @@ impl LocalAws {
         if account == OWNER {
             return Config { region: region.to_owned(), ..self.owner() };
         }
+        self.entered_as(&format!("arn:aws:iam::{account}:role/Anyone"), region).await
+    }
+
+    /// A role of another account. One that IAM does not know there may do everything.
+    pub async fn entered_as(&self, role: &str, region: &str) -> Config {
         let answer = self
             .owner()
             .sts()
             .assume_role()
-            .role_arn(format!("arn:aws:iam::{account}:role/Anyone"))
+            .role_arn(role)
             .role_session_name("test")
             .send()
             .await

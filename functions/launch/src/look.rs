@@ -31,9 +31,12 @@ impl ThisInstance<'_> {
                 ErrorKind::ImageFailed,
                 format!("the temporary instance {id} has shut down by itself before it could be imaged."),
             ),
-            InstanceStateName::Running if sealing.is_some() => self.sealed(id, sealing, is_windows(instance.platform())).await,
+            InstanceStateName::Running if sealing.is_some() => {
+                self.sealed(id, sealing, is_windows(instance.platform())).await
+            }
             InstanceStateName::Running if self.status_is_ok(id).await? => self.booted(id).await,
-            _ => self.pending(id, None, LONGEST_BOOT_SECONDS, "passed its status checks"),
+            // On its way up, or down to be imaged: what is known of its sealing is kept.
+            _ => self.pending(id, sealing, LONGEST_BOOT_SECONDS, "passed its status checks"),
         }
     }
 

@@ -21,7 +21,7 @@ pub struct Found {
     /// The distinct keys of its volumes or snapshots.
     pub keys: BTreeSet<KeyArn>,
     pub nature: Nature,
-    /// What must be claimed beside this bake: whatever else may be distributing the image.
+    /// What must be claimed beside this bake: whatever else may be imaging the instance, or distributing the image.
     pub claim: Option<BakeId>,
 }
 
@@ -226,7 +226,9 @@ async fn of_instance(
         product_codes: images::marketplace_codes(instance.product_codes()),
         is_windows: images::is_windows(instance.platform()),
     };
-    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claim: None }))
+    // Imaged twice at once, the second reboot would spoil the first image.
+    let claim = BakeId::try_from(id.as_str()).ok();
+    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claim }))
 }
 
 async fn volume_keys(

@@ -86,7 +86,7 @@ async fn one_that_has_shut_down_is_sealed() {
     let output = call(sealing(json!({})), &[&shows("stopped")], &[], &[]).await.expect("it is sealed");
     assert_eq!(output, Output::Ready { instance_id: id(TEMPORARY), sealed: true });
     let output = call(sealing(json!({})), &[&shows("stopping")], &[], &[]).await.expect("nearly");
-    assert!(matches!(output, Output::Pending { .. }), "{output:?}");
+    assert!(matches!(output, Output::Pending { sealing: Some(_), .. }), "it is remembered: {output:?}");
 }
 
 #[tokio::test]
