@@ -182,10 +182,13 @@ impl Grants {
 
     /// Of a key's grants those that neither the owner, nor the key's account, nor AWS for them has made since then.
     pub fn strange(&self, key: &KeyArn, all: &[GrantListEntry], since: Timestamp) -> Vec<StrangeGrant> {
-        let at_home = |issuer: &str| [self.here.account_id.as_str(), key.account()].iter().any(|own| issuer.contains(own));
+        let at_home =
+            |issuer: &str| [self.here.account_id.as_str(), key.account()].iter().any(|own| issuer.contains(own));
         let is_strange = |entry: &&GrantListEntry| {
             let is_new = entry.creation_date().is_none_or(|made| made.secs() >= since.epoch_seconds());
-            is_new && !is_of_aws(entry.grantee_principal()) && entry.issuing_account().is_some_and(|issuer| !at_home(issuer))
+            is_new
+                && !is_of_aws(entry.grantee_principal())
+                && entry.issuing_account().is_some_and(|issuer| !at_home(issuer))
         };
         let told = |entry: &GrantListEntry| StrangeGrant {
             kms_key_id: key.clone(),

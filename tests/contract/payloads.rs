@@ -22,7 +22,18 @@ fn every_payload_is_an_input() {
         }
         parsed.insert(function.to_owned());
     }
-    let all = ["Copy", "GrantKey", "Launch", "Plan", "RebootAndCreate", "Report", "Revoke", "Share", "Sweep", "WaitSnapshots"];
+    let all = [
+        "Copy",
+        "GrantKey",
+        "Launch",
+        "Plan",
+        "RebootAndCreate",
+        "Report",
+        "Revoke",
+        "Share",
+        "Sweep",
+        "WaitSnapshots",
+    ];
     assert_eq!(parsed.iter().map(String::as_str).collect::<Vec<_>>(), all, "every function is used");
 }
 

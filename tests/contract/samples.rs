@@ -4,8 +4,8 @@ use bakery::Place;
 use bakery::grants::Grant;
 use bakery::outcome::{Outcome, StrangeGrant};
 use bakery::plan::{
-    AUDIT, Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedAudit, PlannedRegion, Relaunch, Route, Run, StandingImage,
-    TAKE_BACK, TakeBack,
+    AUDIT, Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedAudit, PlannedRegion, Relaunch, Route, Run,
+    StandingImage, TAKE_BACK, TakeBack,
 };
 use bakery::prediction::Known;
 use bakery::request::Reboot;
@@ -166,7 +166,9 @@ pub fn values(variable: &str) -> Vec<Value> {
         "strange" => vec![json!([strange()]), json!([])],
         "instance" => instances().into_iter().chain([Value::Null]).collect(),
         "attempt" | "looks" | "copyLooks" | "hopLooks" => vec![json!(1)],
-        "imageStartedAt" | "copyStartedAt" | "hopStartedAt" | "instanceStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
+        "imageStartedAt" | "copyStartedAt" | "hopStartedAt" | "instanceStartedAt" => {
+            vec![json!("2026-11-24T01:54:00Z")]
+        }
         other => panic!("the machine uses a variable that no sample stands for: ${other}"),
     }
 }

@@ -31,10 +31,8 @@ fn in_progress(name: &BakeId, other: &Run, problems: &mut Problems) {
         id if ImageId::try_from(id).is_ok() => "ImageId",
         _ => "BakeId",
     };
-    let rule = format!(
-        "run {} is still in progress with it; wait until it has ended, or stop it ({})",
-        other.name, other.arn
-    );
+    let rule =
+        format!("run {} is still in progress with it; wait until it has ended, or stop it ({})", other.name, other.arn);
     problems.add(field, Some(json!(name)), rule);
 }
 

@@ -61,7 +61,8 @@ async fn the_document_is_run_once_it_has_booted() {
 #[tokio::test]
 async fn a_command_whose_answer_was_lost_is_not_sent_twice() {
     let [instance, checks] = booted();
-    let output = call(to_be_sealed(), &[&instance, &checks], &[], &[&listed(&["command-1"])]).await.expect("it is known");
+    let output =
+        call(to_be_sealed(), &[&instance, &checks], &[], &[&listed(&["command-1"])]).await.expect("it is known");
     assert!(matches!(output, Output::Pending { sealing: Some(_), .. }), "{output:?}");
 }
 
@@ -84,7 +85,8 @@ async fn until_ssm_knows_the_instance_it_is_waited_for() {
 #[tokio::test]
 async fn one_that_has_shut_down_is_sealed() {
     // SSM may not hear that the command has ended.
-    for status in [CommandInvocationStatus::Success, CommandInvocationStatus::InProgress, CommandInvocationStatus::TimedOut]
+    for status in
+        [CommandInvocationStatus::Success, CommandInvocationStatus::InProgress, CommandInvocationStatus::TimedOut]
     {
         let answer = call(sealing(json!({})), &[&shows("stopped")], &[], &[&invocation(status)]).await;
         assert_eq!(answer.expect("it is sealed"), Output::Ready { instance_id: id(TEMPORARY), sealed: true });

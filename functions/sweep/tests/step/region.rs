@@ -63,8 +63,8 @@ impl World {
             let permission = |account: &&str| LaunchPermission::builder().user_id(*account).build();
             DescribeImageAttributeOutput::builder().set_launch_permissions(Some(left.map(permission).collect())).build()
         });
-        let volumes = mock!(Ec2::describe_snapshot_attribute)
-            .then_output(|| DescribeSnapshotAttributeOutput::builder().build());
+        let volumes =
+            mock!(Ec2::describe_snapshot_attribute).then_output(|| DescribeSnapshotAttributeOutput::builder().build());
         let modify = answers(mock!(Ec2::modify_image_attribute), move |asked| {
             let removed = asked.launch_permission().map(|changes| changes.remove()).unwrap_or_default();
             let accounts: Vec<_> = removed.iter().filter_map(|one| one.user_id()).collect();
@@ -176,7 +176,8 @@ async fn a_hop_goes_unless_it_was_to_stay() {
         let mut left = left();
         left["Region"]["Hop"] = json!(hop);
         left["KeepHops"] = json!(keep);
-        let world = World { copies: vec![copy("available")], ..world(Delivery { image_id: Some(id(COPY)), ..delivery() }) };
+        let world =
+            World { copies: vec![copy("available")], ..world(Delivery { image_id: Some(id(COPY)), ..delivery() }) };
         world.call(left).await.expect("swept");
         assert_eq!(world.done().contains(&format!("deregister {COPY}")), goes, "{:?}", world.done());
     }
