@@ -176,8 +176,8 @@ fn map_run(status: MapRunStatus) -> DescribeMapRunOutput {
         .max_concurrency(1)
         .tolerated_failure_percentage(100.0)
         .tolerated_failure_count(0)
-        .item_counts(items.build().expect("counts"))
-        .execution_counts(executions.build().expect("counts"))
+        .item_counts(items.build())
+        .execution_counts(executions.build())
         .build()
         .expect("a Map Run")
 }
