@@ -131,8 +131,7 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
 /// The product codes that keep AWS from copying an image to another account.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ProductCode.html>
 pub fn marketplace_codes(codes: &[ProductCode]) -> Vec<String> {
-    let of_marketplace =
-        codes.iter().filter(|code| code.product_code_type() == Some(&ProductCodeValues::Marketplace));
+    let of_marketplace = codes.iter().filter(|code| code.product_code_type() == Some(&ProductCodeValues::Marketplace));
     of_marketplace.filter_map(|code| code.product_code_id()).map(str::to_owned).collect()
 }
 

@@ -191,7 +191,10 @@ mod tests {
         let pending = Readiness::Pending { progress: 49, slowest: 49, gib: 10 };
         assert_eq!(by_snapshots(&[snapshot(1, "pending", 49, 10)]), Some(pending));
         let done = snapshot(1, "completed", 100, 10);
-        assert!(matches!(by_snapshots(&[done.clone(), snapshot(2, "pending", 1, 90)]), Some(Readiness::Pending { .. })));
+        assert!(matches!(
+            by_snapshots(&[done.clone(), snapshot(2, "pending", 1, 90)]),
+            Some(Readiness::Pending { .. })
+        ));
         assert_eq!(by_snapshots(std::slice::from_ref(&done)), None);
         assert_eq!(by_snapshots(&[snapshot(1, "error", 10, 10), snapshot(2, "pending", 10, 10)]), None);
         assert_eq!(by_snapshots(&[]), None);

@@ -181,7 +181,9 @@ fn grantees(form: &mut Form, route: WantedRoute, holder: Option<&Holder>) -> Vec
     let Some(grantees) = form.take::<Vec<PrincipalArn>>("Grantees") else { return Vec::new() };
     let account = holder.and_then(Holder::account);
     let rule = match (route, holder, &account) {
-        (WantedRoute::Auto | WantedRoute::Copy | WantedRoute::Relaunch, ..) => Some("only with Route ShareOnly: a copy needs no grant to stay"),
+        (WantedRoute::Auto | WantedRoute::Copy | WantedRoute::Relaunch, ..) => {
+            Some("only with Route ShareOnly: a copy needs no grant to stay")
+        }
         (WantedRoute::ShareOnly, Some(_), None) => Some(
             "a grant cannot name an organization's members; the owner's key policy lets them in, see the plan's warning",
         ),

@@ -55,7 +55,10 @@ fn a_temporary_instance_goes_before_its_key_is_closed() {
     // Past these the ways of a copy and of a launch are one: there the route decides, before anything else.
     for name in ["IsCopyAvailable", "IsCopyTriedAgain"] {
         let choice = states().into_iter().find(|state| state.name == name).expect(name).body["Choices"][0].clone();
-        assert!(choice["Condition"].as_str().is_some_and(|text| text.contains("$delivery.Route = 'Relaunch'")), "{name}");
+        assert!(
+            choice["Condition"].as_str().is_some_and(|text| text.contains("$delivery.Route = 'Relaunch'")),
+            "{name}"
+        );
         assert_eq!(choice["Next"], "TerminateInstance", "{name}");
     }
     let all = ["IsInstanceReady", "IsCopyAvailable", "IsCopyTriedAgain", "LaunchInstance", "LookAtInstance"];

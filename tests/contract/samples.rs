@@ -163,7 +163,9 @@ pub fn values(variable: &str) -> Vec<Value> {
         "imageLook" | "hopLook" | "copyLook" => vec![json(pending()), json(look), Value::Null],
         "instance" => instances().into_iter().chain([Value::Null]).collect(),
         "attempt" | "looks" | "copyLooks" | "hopLooks" => vec![json!(1)],
-        "imageStartedAt" | "copyStartedAt" | "hopStartedAt" | "instanceStartedAt" => vec![json!("2026-11-24T01:54:00Z")],
+        "imageStartedAt" | "copyStartedAt" | "hopStartedAt" | "instanceStartedAt" => {
+            vec![json!("2026-11-24T01:54:00Z")]
+        }
         other => panic!("the machine uses a variable that no sample stands for: ${other}"),
     }
 }

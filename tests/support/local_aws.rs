@@ -20,6 +20,10 @@ pub struct Call {
     pub error: Option<String>,
     /// The Lambda function that made it, if one did.
     pub function: Option<String>,
+    /// The state of an execution that it was made for, if any.
+    pub state: Option<String>,
+    /// AWS seconds since the epoch.
+    pub time: f64,
 }
 
 impl Call {
@@ -39,6 +43,11 @@ pub struct LocalAws {
 impl LocalAws {
     /// Starts one on a free port and waits until the stack is deployed.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with these variables in its environment: see `infra/local/README.md`.
+    pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
         let target = target_dir(root);
         let mut process = Command::new(target.join("local-aws/venv/bin/python"))
@@ -49,6 +58,7 @@ impl LocalAws {
             .current_dir(root)
             .env("PYTHONPATH", root.join("infra/local"))
             .env("LOCAL_AWS_PORT", "0")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -79,6 +89,8 @@ impl LocalAws {
             action: text(&call, "action").unwrap_or_default(),
             error: text(&call, "error"),
             function: text(&call, "function"),
+            state: text(&call, "state"),
+            time: call["time"].as_f64().unwrap_or_default(),
         };
         calls.into_iter().map(read).collect()
     }
@@ -90,6 +102,12 @@ impl LocalAws {
     /// Replaces the faults.
     pub fn inject(&self, faults: &[Value]) {
         ureq::put(self.url("faults")).send_json(json!(faults)).expect("the faults are understood");
+    }
+
+    /// The faults, and in `struck` how often each has struck.
+    pub fn faults(&self) -> Vec<Value> {
+        let mut answer = ureq::get(self.url("faults")).call().expect("the local AWS answers");
+        answer.body_mut().read_json().expect("faults are JSON")
     }
 
     /// Sets what is uncertain about AWS, or goes wrong in it: `infra/local/local_aws/rules/controls.py`.
@@ -109,6 +127,11 @@ impl LocalAws {
 
     /// An account, entered from outside.
     pub async fn account(&self, account: &str, region: &str) -> Config {
+        self.entered(account, region, "Anyone").await
+    }
+
+    /// An account, as one of its roles.
+    pub async fn entered(&self, account: &str, region: &str, role: &str) -> Config {
         if account == OWNER {
             return Config { region: region.to_owned(), ..self.owner() };
         }
@@ -116,8 +139,10 @@ impl LocalAws {
             .owner()
             .sts()
             .assume_role()
-            .role_arn(format!("arn:aws:iam::{account}:role/Anyone"))
+            .role_arn(format!("arn:aws:iam::{account}:role/{role}"))
             .role_session_name("test")
+            // The longest: an hour may be over in a second here.
+            .duration_seconds(if role == "Anyone" { 43_200 } else { 3600 })
             .send()
             .await
             .expect("every account can be entered by tests");

@@ -96,12 +96,23 @@ pub enum Output {
         sealing: Option<Sealing>,
     },
     /// EC2 has none of this type for us: the next one is to be tried.
-    NotThisType { tried: usize, reason: String },
+    NotThisType {
+        tried: usize,
+        reason: String,
+    },
     /// It can be imaged.
-    Ready { instance_id: InstanceId, sealed: bool },
+    Ready {
+        instance_id: InstanceId,
+        sealed: bool,
+    },
     /// It ended because a key was not accessible; the grant may have been too young.
-    KeyNotAccessible { instance_id: InstanceId, reason: String },
-    Terminated { instance_ids: Vec<InstanceId> },
+    KeyNotAccessible {
+        instance_id: InstanceId,
+        reason: String,
+    },
+    Terminated {
+        instance_ids: Vec<InstanceId>,
+    },
 }
 
 /// # Errors

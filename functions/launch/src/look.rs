@@ -91,9 +91,9 @@ impl ThisInstance<'_> {
         let answer = self.ec2.describe_instance_status().instance_ids(id.as_str()).send().await;
         let found = answer.doing("ec2:DescribeInstanceStatus", id, self.place)?;
         Ok(found.instance_statuses().first().is_some_and(|status| {
-            [status.instance_status(), status.system_status()].into_iter().all(|check| {
-                check.and_then(|summary| summary.status()).is_some_and(|status| status.as_str() == "ok")
-            })
+            [status.instance_status(), status.system_status()]
+                .into_iter()
+                .all(|check| check.and_then(|summary| summary.status()).is_some_and(|status| status.as_str() == "ok"))
         }))
     }
 }

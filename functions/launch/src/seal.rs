@@ -90,10 +90,8 @@ impl ThisInstance<'_> {
             _ => {}
         }
         if self.input.now.seconds_since(sealing.since) > LONGEST_SEAL_SECONDS {
-            let message = format!(
-                "the temporary instance {id} has not been sealed in {} minutes.",
-                LONGEST_SEAL_SECONDS / 60
-            );
+            let message =
+                format!("the temporary instance {id} has not been sealed in {} minutes.", LONGEST_SEAL_SECONDS / 60);
             return self.error(ErrorKind::TimedOut, message);
         }
         self.pending(id, Some(sealing), u64::MAX, "been sealed")

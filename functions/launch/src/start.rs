@@ -17,8 +17,13 @@ const BOOT_SECONDS: u64 = 45;
 
 /// These of EC2's codes speak of the instance type, here and now.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
-const NOT_THIS_TYPE: [&str; 5] =
-    ["InsufficientInstanceCapacity", "Unsupported", "UnsupportedOperation", "InstanceLimitExceeded", "VcpuLimitExceeded"];
+const NOT_THIS_TYPE: [&str; 5] = [
+    "InsufficientInstanceCapacity",
+    "Unsupported",
+    "UnsupportedOperation",
+    "InstanceLimitExceeded",
+    "VcpuLimitExceeded",
+];
 
 impl ThisInstance<'_> {
     /// One instance type a call: repeated, it is the same call to EC2, and its token gives the same instance.
@@ -92,8 +97,15 @@ impl ThisInstance<'_> {
             return Err(StepError::new(ErrorKind::InvalidRequest, "Delivery.KmsKeyId is missing."));
         };
         let attempt = input.attempt.to_string();
-        let token =
-            names::token(&[&clients.stack, self.id, run.as_str(), &attempt, source.as_str(), key.as_str(), instance_type]);
+        let token = names::token(&[
+            &clients.stack,
+            self.id,
+            run.as_str(),
+            &attempt,
+            source.as_str(),
+            key.as_str(),
+            instance_type,
+        ]);
         let mut tags = names::delivery_tags(&clients.stack, &input.bake, self.id, run, input.attempt);
         tags.insert("Name".to_owned(), format!("AMI Bakery, temporary: {}", input.bake.image_name));
         // Nothing reaches it from outside, and no one is to log in.
@@ -102,9 +114,10 @@ impl ThisInstance<'_> {
             .associate_public_ip_address(false)
             .delete_on_termination(true)
             .set_subnet_id(relaunch.subnet_id.as_ref().map(|subnet| subnet.as_str().to_owned()))
-            .set_groups((!relaunch.security_group_ids.is_empty()).then(|| {
-                relaunch.security_group_ids.iter().map(|group| group.as_str().to_owned()).collect()
-            }));
+            .set_groups(
+                (!relaunch.security_group_ids.is_empty())
+                    .then(|| relaunch.security_group_ids.iter().map(|group| group.as_str().to_owned()).collect()),
+            );
         let profile = relaunch
             .instance_profile
             .as_ref()

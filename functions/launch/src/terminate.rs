@@ -30,8 +30,11 @@ impl ThisInstance<'_> {
 
     /// The instances that this run has launched for the delivery.
     async fn ours(&self) -> Result<Vec<InstanceId>, StepError> {
-        let tags =
-            [(STACK_TAG, self.clients.stack.as_str()), (DELIVERY_TAG, self.id), (RUN_TAG, self.input.run.name.as_str())];
+        let tags = [
+            (STACK_TAG, self.clients.stack.as_str()),
+            (DELIVERY_TAG, self.id),
+            (RUN_TAG, self.input.run.name.as_str()),
+        ];
         bakery::instances::tagged(self.ec2, &tags, self.place).await
     }
 

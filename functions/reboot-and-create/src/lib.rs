@@ -187,7 +187,8 @@ impl<'a> Wanted<'a> {
         // A deregistered image can be seen for a while, and holds its name for as long.
         let image = named(ec2, name, at).await?.filter(|image| image.state != "deregistered");
         let Some(image) = image else {
-            let message = format!("The image name {name} is in use in {at}, but no image of that name can be seen yet.");
+            let message =
+                format!("The image name {name} is in use in {at}, but no image of that name can be seen yet.");
             return Err(StepError::new(ErrorKind::NotVisibleYet, message));
         };
         if image.tags.is_empty() {

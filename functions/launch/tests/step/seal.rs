@@ -61,7 +61,8 @@ async fn the_document_is_run_once_it_has_booted() {
 #[tokio::test]
 async fn a_command_whose_answer_was_lost_is_not_sent_twice() {
     let [instance, checks] = booted();
-    let output = call(to_be_sealed(), &[&instance, &checks], &[], &[&listed(&["command-1"])]).await.expect("it is known");
+    let output =
+        call(to_be_sealed(), &[&instance, &checks], &[], &[&listed(&["command-1"])]).await.expect("it is known");
     assert!(matches!(output, Output::Pending { sealing: Some(_), .. }), "{output:?}");
 }
 

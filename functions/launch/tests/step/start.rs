@@ -21,7 +21,9 @@ fn shared(architecture: ArchitectureValues) -> Rule {
             .virtualization_type(VirtualizationType::Hvm)
             .block_device_mappings(volume("/dev/xvda", "snap-00000000000000001"))
             .block_device_mappings(volume("/dev/sdf", "snap-00000000000000002"))
-            .block_device_mappings(BlockDeviceMapping::builder().device_name("/dev/sdc").virtual_name("ephemeral0").build());
+            .block_device_mappings(
+                BlockDeviceMapping::builder().device_name("/dev/sdc").virtual_name("ephemeral0").build(),
+            );
         DescribeImagesOutput::builder().images(image.build()).build()
     })
 }

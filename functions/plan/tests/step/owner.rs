@@ -18,8 +18,8 @@ use aws_sdk_ec2::operation::describe_vpc_endpoints::DescribeVpcEndpointsOutput;
 use aws_sdk_ec2::operation::describe_vpcs::DescribeVpcsOutput;
 use aws_sdk_ec2::types::{
     DeviceType, EbsInstanceBlockDevice, Filter, Image, Instance, InstanceBlockDeviceMapping, InstanceState,
-    InstanceStateName, Region, Reservation, Route, RouteTable, RouteTableAssociation, Snapshot, Subnet, Tag, Volume, Vpc,
-    VpcEndpoint,
+    InstanceStateName, Region, Reservation, Route, RouteTable, RouteTableAssociation, Snapshot, Subnet, Tag, Volume,
+    Vpc, VpcEndpoint,
 };
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantOutput};
 use aws_sdk_kms::operation::describe_key::{DescribeKeyError, DescribeKeyOutput};

@@ -38,7 +38,8 @@ async fn it_is_named_and_tagged_as_a_copy_would_be() {
     let creates = mock!(Client::create_image)
         .match_requests(|asked| {
             let tagged = asked.tag_specifications().iter().all(|tags| {
-                let has = |key, value| tags.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some(key), Some(value)));
+                let has =
+                    |key, value| tags.tags().iter().any(|tag| (tag.key(), tag.value()) == (Some(key), Some(value)));
                 has("ami-bakery:delivery", "web-1/222222222222/us-east-1") && has("ami-bakery:run", "web-1")
             });
             asked.instance_id() == Some(TEMPORARY)
