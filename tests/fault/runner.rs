@@ -3,6 +3,7 @@
 use crate::combinations::{Combination, Expected};
 use crate::invariants::After;
 use crate::look::{Kind, Look, look};
+use crate::scenarios::Scenario;
 use crate::scene::{Ended, Scene};
 use crate::table::{Row, report};
 use ami_bakery_tests::local_aws::RECEIVERS;
@@ -27,41 +28,59 @@ pub async fn run(test: &str, combinations: Vec<Combination>) {
 }
 
 pub async fn one(scene: &mut Scene, combination: &Combination) -> Row {
-    let Combination { state, fault, scenario, faults, expected } = combination;
+    let Combination { scenario, faults, .. } = combination;
     let name = scene.next_name("web");
     scene.aws.forget_calls();
     scene.aws.inject(&[faults.clone(), scenario.faults()].concat());
     let ended = scene.bake(&name, &scenario.request(scene)).await;
-    let mut aborted = (ended.status == ExecutionStatus::Aborted).then_some(ended.at);
-    let mut outcome = told(&ended);
-    if scenario.is_taken_back() {
-        let again = take_back(scene, &name).await;
-        aborted = aborted.or((again.status == ExecutionStatus::Aborted).then_some(again.at));
-        outcome = format!("{outcome}, then {}", told(&again));
-    }
+    let again = if scenario.is_taken_back() { Some(take_back(scene, &name).await) } else { None };
     let struck = scene.aws.faults()[..faults.len()].iter().all(|fault| fault["struck"].as_u64() > Some(0));
+    judge(scene, combination, Trial { name, ended, again, struck, excused: Vec::new() }).await
+}
+
+/// A bake that has ended.
+pub struct Trial {
+    pub name: String,
+    pub ended: Ended,
+    /// How taking back what stands of it has ended.
+    pub again: Option<Ended>,
+    /// Whether all that was to go wrong has gone wrong.
+    pub struck: bool,
+    /// What the test itself has changed.
+    pub excused: Vec<String>,
+}
+
+/// Looks at what is there when all is over, and makes room for the next.
+pub async fn judge(scene: &mut Scene, combination: &Combination, trial: Trial) -> Row {
+    let Combination { state, fault, scenario, expected, .. } = combination;
+    let Trial { name, ended, again, struck, excused } = trial;
     scene.aws.inject(&[]);
     if scenario.is_taken_back() {
         take_back(scene, &name).await;
     }
     let is_closed = scene.is_closed().await;
     let calls = scene.aws.calls();
-    let found = look(&scene.aws).await;
+    let mut found = look(&scene.aws).await;
+    let mut before = scene.before.clone();
+    for all in [&mut found, &mut before] {
+        all.retain(|thing, _| !excused.contains(&thing.id));
+    }
+    let aborted =
+        [Some(&ended), again.as_ref()].into_iter().flatten().find(|one| one.status == ExecutionStatus::Aborted);
     let after = After {
         bake: &name,
-        before: &scene.before,
+        before: &before,
         look: &found,
         outcome: ended.outcome().as_ref(),
         planned: 2,
         is_closed,
-        aborted: aborted.map(|at| (at, &calls[..])),
+        aborted: aborted.map(|one| (one.at, &calls[..])),
     }
     .violations();
     let mut violations = if struck { after } else { vec![format!("the scenario {scenario:?} does not come there")] };
-    violations.extend(unexpected(combination, &ended, aborted.is_some()));
-    if expected == &Expected::Abort && aborted.is_some() {
-        outcome = format!("{outcome}, swept");
-    }
+    violations.extend(unexpected(*expected, *scenario, &ended, aborted.is_some()));
+    let outcome =
+        again.as_ref().map_or_else(|| told(&ended), |again| format!("{}, then {}", told(&ended), told(again)));
     clean(scene, &found).await;
     Row { state: state.clone(), fault: fault.clone(), outcome, violations }
 }
@@ -85,20 +104,21 @@ fn told(ended: &Ended) -> String {
     }
 }
 
-fn unexpected(combination: &Combination, ended: &Ended, is_aborted: bool) -> Option<String> {
+fn unexpected(expected: Expected, scenario: Scenario, ended: &Ended, is_aborted: bool) -> Option<String> {
     let outcome = ended.outcome();
     let counts = outcome.as_ref().and_then(|found| Some((found["Delivered"].as_u64()?, found["Failed"].as_u64()?)));
-    let so = match combination.expected {
-        Expected::Nothing => counts == combination.scenario.outcome(),
+    let so = match expected {
+        Expected::Nothing => counts == scenario.outcome(),
         Expected::OneDelivery => {
             let deliveries = outcome.as_ref().and_then(|found| found["Deliveries"].as_array());
             let first = |one: &&Value| one["AccountId"] == RECEIVERS[0];
             deliveries.is_some_and(|all| all.iter().filter(first).all(|one| one["Status"] == "Delivered"))
         }
-        Expected::TheBake => ended.status != ExecutionStatus::Aborted,
+        Expected::TheBake => !is_aborted,
         Expected::Abort => is_aborted,
+        Expected::Anything => true,
     };
-    (!so).then(|| format!("{:?} was expected: {ended:?}", combination.expected))
+    (!so).then(|| format!("{expected:?} was expected: {ended:?}"))
 }
 
 /// What was delivered, and the golden image, are of no use any more.
