@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 
 /// Runs all of them, writes the table, and fails if any invariant was violated.
 pub async fn run(test: &str, combinations: Vec<Combination>) {
+    // To try a single state.
     let only = std::env::var("FAULT_STATE").ok();
     let mut scene = Scene::new().await;
+    let begun = std::time::Instant::now();
     let mut rows = Vec::new();
     for combination in combinations.iter().filter(|one| only.as_ref().is_none_or(|only| one.state == *only)) {
         let row = one(&mut scene, combination).await;
         let is_clean = row.violations.is_empty();
-        println!("{} | {} | {} | {:?}", row.state, row.fault, row.outcome, row.violations);
+        println!("{:?} {} | {} | {} | {:?}", begun.elapsed(), row.state, row.fault, row.outcome, row.violations);
         rows.push(row);
         if !is_clean {
             scene = Scene::new().await;
