@@ -2,10 +2,12 @@
 
 mod combinations;
 mod effects;
+mod half_way;
 mod invariants;
 mod look;
 mod runner;
 mod scenarios;
 mod scene;
+mod storms;
 mod table;
 mod tasks;

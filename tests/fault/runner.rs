@@ -5,7 +5,7 @@ use crate::invariants::After;
 use crate::look::{Kind, Look, look};
 use crate::scenarios::Scenario;
 use crate::scene::{Ended, Scene};
-use crate::table::{Row, report};
+use crate::table::{Row, check, write};
 use ami_bakery_tests::local_aws::RECEIVERS;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
@@ -15,18 +15,17 @@ pub async fn run(test: &str, combinations: Vec<Combination>) {
     // To try a single state.
     let only = std::env::var("FAULT_STATE").ok();
     let mut scene = Scene::new().await;
-    let begun = std::time::Instant::now();
     let mut rows = Vec::new();
     for combination in combinations.iter().filter(|one| only.as_ref().is_none_or(|only| one.state == *only)) {
         let row = one(&mut scene, combination).await;
         let is_clean = row.violations.is_empty();
-        println!("{:?} {} | {} | {} | {:?}", begun.elapsed(), row.state, row.fault, row.outcome, row.violations);
         rows.push(row);
+        write(test, &rows);
         if !is_clean {
             scene = Scene::new().await;
         }
     }
-    report(test, &rows);
+    check(&rows);
 }
 
 pub async fn one(scene: &mut Scene, combination: &Combination) -> Row {

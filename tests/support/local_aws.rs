@@ -197,6 +197,19 @@ impl Config {
     client!(ssm, aws_sdk_ssm);
     client!(sts, aws_sdk_sts);
 
+    /// A call of IAM, of which no client is needed otherwise. (The local AWS does not check signatures.)
+    pub fn iam(&self, query: &str) -> String {
+        let scope = format!("{}/20260101/us-east-1/iam/aws4_request", self.credentials.access_key_id());
+        let mut ask = ureq::post(&self.endpoint)
+            .header("Authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
+            .header("Content-Type", "application/x-www-form-urlencoded");
+        if let Some(token) = self.credentials.session_token() {
+            ask = ask.header("X-Amz-Security-Token", token);
+        }
+        let mut answer = ask.send(format!("{query}&Version=2010-05-08")).expect("IAM answers");
+        answer.body_mut().read_to_string().expect("a text")
+    }
+
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
