@@ -11,8 +11,13 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::Value;
 use std::time::Duration;
 
-/// AWS seconds a second, while nothing is at work.
-const SPEED: &str = "3600";
+/// AWS seconds a second, while nothing is at work; and how long what is new cannot be seen, longer than AWS usually takes.
+const VARIABLES: [(&str, &str); 4] = [
+    ("LOCAL_AWS_SPEED", "3600"),
+    ("LOCAL_AWS_SWITCH_IMAGE_NOT_FOUND_SECONDS", "20"),
+    ("LOCAL_AWS_SWITCH_INSTANCE_NOT_FOUND_SECONDS", "20"),
+    ("LOCAL_AWS_SWITCH_GRANT_SECONDS", "20"),
+];
 /// Someone that the owner knows, and AMI Bakery does not.
 pub const FRIEND: &str = "999999999999";
 
@@ -55,7 +60,7 @@ impl Ended {
 
 impl Scene {
     pub async fn new() -> Self {
-        let aws = LocalAws::start_with(&[("LOCAL_AWS_SPEED", SPEED)]);
+        let aws = LocalAws::start_with(&VARIABLES);
         let owner = aws.owner();
         let there = (aws.account(OWNER, REGIONS[1]).await, aws.account(RECEIVERS[1], REGIONS[1]).await);
         let (hop_key, receivers_key) = (key(&there.0, None).await, key(&there.1, None).await);
