@@ -5,6 +5,7 @@ mod effects;
 mod half_way;
 mod invariants;
 mod look;
+mod recorded;
 mod runner;
 mod scenarios;
 mod scene;
