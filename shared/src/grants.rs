@@ -2,6 +2,7 @@
 //! repeats them to the letter: the same parameters under the same name give the same grant.
 
 use crate::ids::{BakeId, ImageId, KeyArn, Region};
+use crate::outcome::StrangeGrant;
 use crate::plan::{Delivery, Route};
 use crate::settings::{ReceiverRole, setting};
 use crate::time::Timestamp;
@@ -52,6 +53,10 @@ pub async fn have_arrived(
     }
     Ok(())
 }
+
+/// What EC2 and EBS hold for as long as they use a key for somebody.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/services-ebs.html>
+const OF_AWS: &str = ":assumed-role/aws:";
 
 /// A grant before it is made: the same one again gives the same grant.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,18 +161,38 @@ impl Grants {
     /// The key's grants whose name is as asked for.
     /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_ListGrants.html>
     pub async fn listed(&self, key: &KeyArn, wanted: impl Fn(&str) -> bool) -> Result<Vec<Grant>, StepError> {
+        let all = self.all(key).await?;
+        let ours = all.iter().filter(|entry| entry.name().is_some_and(&wanted)).filter_map(|entry| entry.grant_id());
+        Ok(ours.map(|id| Grant { kms_key_id: key.clone(), grant_id: id.to_owned() }).collect())
+    }
+
+    /// Every grant of the key.
+    pub async fn all(&self, key: &KeyArn) -> Result<Vec<GrantListEntry>, StepError> {
         let (kms, at) = self.kms(key)?;
         let mut pages = kms.list_grants().key_id(key.as_str()).limit(100).into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(entry) = pages.next().await {
-            let entry: GrantListEntry = entry.doing("kms:ListGrants", key, &at).map_err(unproved)?;
-            if let Some(grant_id) = entry.grant_id()
-                && entry.name().is_some_and(&wanted)
-            {
-                found.push(Grant { kms_key_id: key.clone(), grant_id: grant_id.to_owned() });
-            }
+            found.push(entry.doing("kms:ListGrants", key, &at).map_err(unproved)?);
         }
         Ok(found)
+    }
+
+    /// Of a key's grants those that neither the owner, nor the key's account, nor AWS for them has made since then.
+    pub fn strange(&self, key: &KeyArn, all: &[GrantListEntry], since: Timestamp) -> Vec<StrangeGrant> {
+        let at_home =
+            |issuer: &str| [self.here.account_id.as_str(), key.account()].iter().any(|own| issuer.contains(own));
+        let is_strange = |entry: &&GrantListEntry| {
+            let is_new = entry.creation_date().is_none_or(|made| made.secs() >= since.epoch_seconds());
+            let is_of_aws = entry.grantee_principal().is_some_and(|grantee| grantee.contains(OF_AWS));
+            is_new && !is_of_aws && entry.issuing_account().is_some_and(|issuer| !at_home(issuer))
+        };
+        let told = |entry: &GrantListEntry| StrangeGrant {
+            kms_key_id: key.clone(),
+            grant_id: entry.grant_id().unwrap_or_default().to_owned(),
+            issuing_account: entry.issuing_account().unwrap_or_default().to_owned(),
+            grantee_principal: entry.grantee_principal().unwrap_or_default().to_owned(),
+        };
+        all.iter().filter(is_strange).map(told).collect()
     }
 
     /// Gone already is success.
@@ -177,8 +202,17 @@ impl Grants {
         match answer.doing("kms:RevokeGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), &at) {
             Ok(_) => Ok(()),
             Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => Ok(()),
+            // The key's policy may have changed meanwhile. Whom the grant names as such may retire it all the same.
+            Err(error) if error.is("AccessDeniedException") => self.retire(grant).await.map_err(|_| unproved(error)),
             Err(error) => Err(unproved(error)),
         }
+    }
+
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_RetireGrant.html>
+    async fn retire(&self, grant: &Grant) -> Result<(), StepError> {
+        let (kms, at) = self.kms(&grant.kms_key_id)?;
+        let answer = kms.retire_grant().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
+        answer.doing("kms:RetireGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), &at).map(drop)
     }
 
     /// Reads back that the grant is gone.

@@ -122,7 +122,7 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
         reason: reason.map(str::to_owned),
         snapshot_ids: ids.into_iter().collect(),
         largest_gib: volumes.iter().filter_map(|ebs| u64::try_from(ebs.volume_size()?).ok()).max().unwrap_or(0),
-        is_windows: image.platform() == Some(&PlatformValues::Windows),
+        is_windows: is_windows(image.platform()),
         product_codes: marketplace_codes(image.product_codes()),
         tags: tags(image.tags()),
     })
@@ -133,6 +133,12 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
 pub fn marketplace_codes(codes: &[ProductCode]) -> Vec<String> {
     let of_marketplace = codes.iter().filter(|code| code.product_code_type() == Some(&ProductCodeValues::Marketplace));
     of_marketplace.filter_map(|code| code.product_code_id()).map(str::to_owned).collect()
+}
+
+/// EC2 writes `windows` where its model, and so the SDK, has `Windows`.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html>
+pub fn is_windows(platform: Option<&PlatformValues>) -> bool {
+    platform.is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows"))
 }
 
 fn snapshot_look(snapshot: &Snapshot) -> Result<SnapshotLook, StepError> {
@@ -177,4 +183,15 @@ pub fn tags_on<const N: usize>(kinds: [ResourceType; N], tags: &BTreeMap<String,
         .into_iter()
         .map(|kind| TagSpecification::builder().resource_type(kind).set_tags(Some(tags.clone())).build())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_is_told_however_it_is_written() {
+        assert!(is_windows(Some(&PlatformValues::Windows)) && is_windows(Some(&PlatformValues::from("windows"))));
+        assert!(!is_windows(None));
+    }
 }

@@ -75,9 +75,14 @@ pub fn grant(stack: &str, run: &BakeId, account: &AccountId, region: &Region) ->
     format!("{}{account}/{region}", run_grants(stack, run))
 }
 
-/// The grants that let an account's principals launch from an image begin with this. They belong to no run.
+/// All grants that a stack has made to stay begin with this. They belong to no run.
+pub fn stack_standing_grants(stack: &str) -> String {
+    format!("ami-bakery-standing/{stack}/")
+}
+
+/// The grants that let an account's principals launch from an image begin with this.
 pub fn standing_grants(stack: &str, image: &ImageId, account: &AccountId) -> String {
-    format!("ami-bakery-standing/{stack}/{image}/{account}/")
+    format!("{}{image}/{account}/", stack_standing_grants(stack))
 }
 
 /// The name of a grant that lets one principal launch from an image.

@@ -24,9 +24,26 @@ pub struct Outcome {
     /// The object that holds all of this with every delivery.
     pub report: String,
     pub deliveries: Vec<DeliveryOutcome>,
+    /// What others than the owner have granted on the owner's keys since the run began. It stays until a person has
+    /// judged it: `aws kms revoke-grant` takes it back.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub strange_grants: Vec<StrangeGrant>,
     /// What a person should know and may well want.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
+}
+
+/// A grant that somebody else has made on one of the owner's keys. A grant that lets a receiver copy lets it make grants
+/// of its own, which stay when that one is taken back; a key's policy can forbid it.
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html#grant-authorization>
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct StrangeGrant {
+    pub kms_key_id: KeyArn,
+    pub grant_id: String,
+    /// The account that made it, as KMS writes it.
+    pub issuing_account: String,
+    pub grantee_principal: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,11 +79,15 @@ pub struct DeliveryOutcome {
     pub reason: Option<String>,
 }
 
+/// Who makes more grants than this has made the point; the report has them all.
+const MOST_STRANGE: usize = 20;
+
 impl Outcome {
     /// The outcome as JSON of at most `limit` bytes: failures first, then as many deliveries as fit. A cause is never
     /// cut in the middle: the rest is in the report.
     pub fn within(&self, limit: usize) -> Self {
         let mut short = Self { deliveries: Vec::new(), ..self.clone() };
+        short.strange_grants.truncate(MOST_STRANGE);
         if let Some(reason) = &mut short.reason {
             // A reason can itself be long; it is in the report, whole.
             if reason.len() > limit / 4 {
@@ -124,6 +145,7 @@ mod tests {
             failed: deliveries - deliveries / 2,
             report: "s3://bucket/report.json".into(),
             deliveries: (0..deliveries).map(delivery).collect(),
+            strange_grants: Vec::new(),
             warnings: Vec::new(),
         }
     }

@@ -51,7 +51,10 @@ impl Permissions<'_> {
 
     /// What someone has deregistered or deleted meanwhile has nothing to take back. A deregistered image leaves its
     /// snapshots, and they are as shared as before.
-    async fn read_what_is_left(&self) -> Result<State, StepError> {
+    ///
+    /// # Errors
+    /// AWS's.
+    pub async fn read_what_is_left(&self) -> Result<State, StepError> {
         let mut snapshots = BTreeMap::new();
         for snapshot in self.snapshot_ids {
             if let Some(accounts) = unless_gone(self.read_snapshot(snapshot).await)? {

@@ -203,6 +203,18 @@ pub struct TakeBack {
 /// The status of a [`TakeBack`].
 pub const TAKE_BACK: &str = "TakeBack";
 
+/// What `plan` answers to a request that asks what is open.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PlannedAudit {
+    /// Always [`AUDIT`].
+    pub status: &'static str,
+    pub run: Run,
+}
+
+/// The status of a [`PlannedAudit`].
+pub const AUDIT: &str = "Audit";
+
 /// An image that is shared to stay: the golden image itself, or its hop in another Region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

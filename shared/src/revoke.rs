@@ -8,6 +8,9 @@ use serde_json::Value;
 /// The field of a request that takes back what stands.
 pub const REVOKE: &str = "Revoke";
 
+/// The field of a request that asks what is open.
+pub const AUDIT: &str = "Audit";
+
 /// What stands is to be taken back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revoke {

@@ -3,13 +3,14 @@
 //! | object | what it is |
 //! |---|---|
 //! | `open/<run>.json` | the ledger: what a run may touch, written before its first effect, removed by its report |
-//! | `bakes/<bake id>/run.json` | which run has the bake |
+//! | `bakes/<bake id>/run.json` | which run has the bake; by its id also an instance that is imaged, an image that is distributed |
 //! | `bakes/<bake id>/report.json` | the outcome, with every delivery |
 //! | `runs/<run>/<Region>/deliveries.json` | what is planned |
 //! | `runs/<run>/<Region>/failures/<index>.json` | why a delivery failed |
 //! | `runs/<run>/<Region>/results.json` | how the deliveries ended |
 //! | `receivers/…` | lists of receivers, put there by people, for `ReceiversFrom` |
 //! | `shared/<Region>/<image id>.json` | the permissions that an image had before it was first shared |
+//! | `audits/<run>.json` | what an audit has found |
 //! | `standing/<golden image id>/<Region>.json` | the permissions that were given to stay |
 
 use crate::ids::{BakeId, ImageId, Region};
@@ -41,6 +42,10 @@ pub fn failure_key(run: &BakeId, region: &Region, index: usize) -> String {
 
 pub fn results_key(run: &BakeId, region: &Region) -> String {
     format!("runs/{run}/{region}/results.json")
+}
+
+pub fn audit_key(run: &BakeId) -> String {
+    format!("audits/{run}.json")
 }
 
 pub fn sharing_key(region: &Region, image: &ImageId) -> String {

@@ -1,7 +1,7 @@
 //! Images under several keys, under keys of others, and under keys of many Regions.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{REGIONS, World, grants, key, snapshots};
+use ami_bakery_tests::world::{REGIONS, World, grants, key, launched, linux, snapshots};
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, InstanceType};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
@@ -17,10 +17,12 @@ async fn instance(account: &Config, keys: &[Option<&str>]) -> String {
         let device = ["/dev/xvda", "/dev/sdb", "/dev/sdc", "/dev/sdd"][n];
         BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
     };
-    let run = account.ec2().run_instances().image_id("ami-12c6146b").instance_type(InstanceType::T3Micro);
+    let run = account.ec2().run_instances().image_id(linux(account).await).instance_type(InstanceType::T3Micro);
     let run = run.set_block_device_mappings(Some(keys.iter().enumerate().map(volume).collect()));
     let made = run.min_count(1).max_count(1).send().await.expect("the instance is launched");
-    made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned()
+    let id = made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned();
+    assert_eq!(launched(account, &id).await, "running");
+    id
 }
 
 async fn assert_all_under_their_own_keys(world: &World, outcome: &Value, count: usize) {

@@ -8,3 +8,4 @@ mod relaunched;
 mod repeated;
 mod shared;
 mod swept;
+mod twice;

@@ -117,11 +117,7 @@ async fn a_bake_whose_run_is_still_in_progress() {
     again["BakeId"] = json!("web-1");
     let second = world.bake("web-2", &again).await;
     assert_eq!(second.error, "InvalidRequest", "{second:?}");
-    assert!(
-        second.cause.contains("BakeId = \"web-1\": run web-1 of this bake is still in progress"),
-        "{}",
-        second.cause
-    );
+    assert!(second.cause.contains("BakeId = \"web-1\": run web-1 is still in progress"), "{}", second.cause);
     let first = world.end_of(&first).await;
     assert_eq!(first.status, ExecutionStatus::Succeeded, "the first is not disturbed: {first:?}");
     world.assert_nothing_is_left_open().await;

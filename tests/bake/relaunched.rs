@@ -1,11 +1,12 @@
 //! Images that AWS does not copy to another account: launched there, and imaged.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{World, instance_of, key};
+use ami_bakery_tests::world::{REGIONS, World, images, instance_of, key, snapshots};
 use aws_sdk_ec2::types::{Filter, Image};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 
+const ELSEWHERE: &str = REGIONS[1];
 const CODE: &str = "aw0evgkw8e5c1q413zgy5pjce";
 
 /// The bake's instance runs Windows.
@@ -249,5 +250,52 @@ async fn a_receiver_s_key_that_cannot_be_used_ends_the_instance_and_nothing_is_l
     delivered(&world, RECEIVERS[0], &outcome, "Relaunch").await;
     assert_eq!(calls(&world, "RunInstances", RECEIVERS[1]), 3, "the grant might have been too young");
     assert_no_instance_is_left(&world, RECEIVERS[1]).await;
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn a_windows_instance_is_sealed_before_it_is_imaged_where_a_document_is_named() {
+    let (world, mut request) = windows().await;
+    let there = world.aws.account(RECEIVERS[0], REGION).await;
+    let subnets = there.ec2().describe_subnets().send().await.expect("subnets");
+    let subnet = subnets.subnets()[0].clone();
+    let endpoint = there.ec2().create_vpc_endpoint().vpc_id(subnet.vpc_id().expect("a VPC"));
+    let endpoint = endpoint.service_name("com.amazonaws.us-east-1.ssm").vpc_endpoint_type("Interface".into());
+    endpoint.subnet_ids(subnet.subnet_id().expect("an id")).send().await.expect("SSM is reached");
+    request["Receivers"][0]["SubnetId"] = json!(subnet.subnet_id());
+    request["Receivers"][0]["InstanceProfile"] = json!("Sealer");
+    request["Receivers"][0]["SealDocument"] = json!("AWSEC2-RunSysprep");
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    let outcome = ended.outcome();
+    for (account, sealed) in RECEIVERS.into_iter().zip([true, false]) {
+        delivered(&world, account, &outcome, "Relaunch").await;
+        let deliveries = outcome["Deliveries"].as_array().expect("deliveries");
+        let delivery = deliveries.iter().find(|delivery| delivery["AccountId"] == account).expect("a delivery");
+        assert_eq!(delivery["Sealed"], json!(sealed), "{delivery}");
+    }
+    assert_eq!(calls(&world, "SendCommand", RECEIVERS[0]), 1, "once");
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn a_hop_of_a_marketplace_image_is_a_normal_copy_and_what_is_made_of_it_is_launched() {
+    let (world, mut request) = of_marketplace(&RECEIVERS).await;
+    let there = world.aws.account(RECEIVERS[0], ELSEWHERE).await;
+    let (hop_key, own_key) = (key(&world.aws.account(OWNER, ELSEWHERE).await, None).await, key(&there, None).await);
+    request["Keys"] = json!({ELSEWHERE: hop_key});
+    request["Receivers"] = json!([{"AccountId": RECEIVERS[0], "Regions": [ELSEWHERE], "KmsKeyId": own_key}]);
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    assert_eq!(calls(&world, "CopyImage", OWNER), 1, "the hop");
+    assert_eq!(calls(&world, "CopyImage", RECEIVERS[0]), 0);
+    let [image] = images(&there).await.try_into().expect("one image");
+    let image: Image = image;
+    let codes: Vec<_> = image.product_codes().iter().filter_map(|code| code.product_code_id()).collect();
+    assert_eq!(codes, [CODE], "carried");
+    for snapshot in snapshots(&there, image.image_id().expect("an id")).await {
+        assert_eq!(snapshot.kms_key_id(), Some(own_key.as_str()));
+    }
+    assert!(images(&world.aws.account(OWNER, ELSEWHERE).await).await.is_empty(), "the hop is gone");
     world.assert_nothing_is_left_open().await;
 }

@@ -117,3 +117,32 @@ async fn an_organization_is_shared_with_and_told_what_it_needs() {
     assert_eq!(world.bake("back-1", &revoke).await.status, ExecutionStatus::Succeeded);
     assert!(holders().await.is_empty());
 }
+
+#[tokio::test]
+async fn an_audit_tells_what_is_open_and_who_gave_it() {
+    let world = World::new().await;
+    let ended = world.bake("web-1", &request(&world).await).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    let golden = ended.outcome()["ImageId"].as_str().expect("an image").to_owned();
+    let friend = aws_sdk_ec2::types::LaunchPermission::builder().user_id(FRIEND).build();
+    let add = aws_sdk_ec2::types::LaunchPermissionModifications::builder().add(friend).build();
+    let share = world.owner.ec2().modify_image_attribute().image_id(&golden).launch_permission(add);
+    share.send().await.expect("a person shares it, too");
+    let audit = world.bake("audit-1", &json!({"Audit": {}})).await;
+    assert_eq!(audit.status, ExecutionStatus::Succeeded, "{audit:?}");
+    assert!(world.mutations().is_empty(), "it changes nothing: {:?}", world.mutations());
+    assert_eq!((&audit.output["GrantCount"], &audit.output["ImageCount"]), (&json!(2), &json!(2)), "{audit:?}");
+    for grant in audit.output["Grants"].as_array().expect("grants") {
+        assert_eq!(grant["Why"], json!("Standing"));
+        assert_eq!(grant["GranteePrincipal"], json!(format!("arn:aws:iam::{}:root", RECEIVERS[1])));
+    }
+    let images = audit.output["Images"].as_array().expect("images");
+    let of_golden = images.iter().find(|image| image["ImageId"] == golden).expect("the golden image");
+    assert_eq!(of_golden["Launch"], json!([RECEIVERS[1], FRIEND]));
+    assert_eq!(of_golden["GivenByAmiBakery"], json!([RECEIVERS[1]]), "not what a person gave");
+    assert_eq!(world.objects("audits/").await, ["audits/audit-1.json"]);
+    let revoke = json!({"Revoke": {"BakeId": "web-1", "Receivers": [{"AccountId": RECEIVERS[1]}]}});
+    assert_eq!(world.bake("back-1", &revoke).await.status, ExecutionStatus::Succeeded);
+    let audit = world.bake("audit-2", &json!({"Audit": {}})).await;
+    assert_eq!((&audit.output["GrantCount"], &audit.output["ImageCount"]), (&json!(0), &json!(1)), "{audit:?}");
+}

@@ -116,3 +116,89 @@ async fn a_grant_that_comes_after_the_end_is_found_and_a_person_s_is_not_touched
         ]
     );
 }
+
+/// The executions that deliver to the receivers.
+async fn children(world: &World, execution: &str) -> Vec<String> {
+    let sfn = world.owner.sfn();
+    let maps = sfn.list_map_runs().execution_arn(execution).send().await.expect("Map Runs are listed");
+    let mut children = Vec::new();
+    for map in maps.map_runs() {
+        let found = sfn.list_executions().map_run_arn(map.map_run_arn()).send().await.expect("children are listed");
+        children.extend(found.executions().iter().map(|child| child.execution_arn().to_owned()));
+    }
+    children
+}
+
+async fn copies(world: &World) -> usize {
+    let mut copies = 0;
+    for account in RECEIVERS {
+        copies += world.images(account).await.len();
+    }
+    copies
+}
+
+#[tokio::test]
+async fn a_child_that_dies_leaves_no_copy_and_no_key_open_and_the_other_is_delivered() {
+    let world = World::new().await;
+    let execution = world.start("web-1", &world.request()).await;
+    until("both receivers copy", async || copies(&world).await == 2).await;
+    let child = children(&world, &execution).await.remove(0);
+    stop(&world, &child).await;
+    let ended = world.end_of(&execution).await;
+    assert_eq!(ended.error, "PartialDelivery", "{ended:?}");
+    let outcome = ended.outcome();
+    assert_eq!((&outcome["Delivered"], &outcome["Failed"]), (&json!(1), &json!(1)), "{outcome}");
+    assert_eq!(copies(&world).await, 1, "the dead one's is gone");
+    assert!(world.grants(&world.key).await.is_empty(), "and its key closed, by the bake itself");
+    until("the sweep is done", async || is_swept(&world).await).await;
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_grants_on_is_told_of_and_counted() {
+    let world = World::new().await;
+    let execution = world.start("web-1", &world.request()).await;
+    until("both receivers copy", async || copies(&world).await == 2).await;
+    let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]);
+    let receiver = world.aws.entered_as(&role, "us-east-1").await;
+    let grantee = format!("arn:aws:iam::{}:root", RECEIVERS[0]);
+    let grant = receiver.kms().create_grant().key_id(&world.key).grantee_principal(grantee);
+    let granted = grant.operations("Decrypt".into()).send().await;
+    // The receiver's own role may only grant to AWS's services; whoever changed that role could do this.
+    assert!(granted.is_err(), "the role forbids it: {granted:?}");
+    let stranger = world.aws.account(RECEIVERS[0], "us-east-1").await;
+    let policy = world.owner.kms().get_key_policy().key_id(&world.key).send().await.expect("a policy");
+    let mut policy: serde_json::Value = serde_json::from_str(policy.policy().expect("a policy")).expect("JSON");
+    let statement = json!({
+        "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{}:root", RECEIVERS[0])},
+        "Action": "kms:*", "Resource": "*",
+    });
+    policy["Statement"].as_array_mut().expect("statements").push(statement);
+    let put = world.owner.kms().put_key_policy().key_id(&world.key).policy_name("default").policy(policy.to_string());
+    put.send().await.expect("the policy is opened");
+    let grantee = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]);
+    let grant = stranger.kms().create_grant().key_id(&world.key).grantee_principal(grantee).name("mine");
+    let granted = grant.operations("Decrypt".into()).send().await.expect("it is granted");
+    let ended = world.end_of(&execution).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    let [strange] = ended.output["StrangeGrants"].as_array().expect("strange grants").as_slice() else {
+        panic!("one is strange: {ended:?}")
+    };
+    assert_eq!(strange["GrantId"].as_str(), granted.grant_id());
+    assert_eq!(world.grants(&world.key).await, ["mine"], "it is a person's to judge");
+}
+
+#[tokio::test]
+async fn what_a_sweep_takes_back_is_counted_for_the_alarm() {
+    let world = World::new().await;
+    let execution = world.start("web-1", &world.request()).await;
+    until("both receivers copy", async || copies(&world).await == 2).await;
+    stop(&world, &execution).await;
+    until("the sweep is done", async || {
+        let found = sweeps(&world.owner).await;
+        is_swept(&world).await && found.iter().any(|(status, _)| *status == ExecutionStatus::Succeeded)
+    })
+    .await;
+    let counted = world.aws.calls().into_iter().filter(|call| call.action == "PutMetricData");
+    assert!(counted.into_iter().any(|call| call.error.is_none()), "the alarm is told");
+}

@@ -109,6 +109,7 @@ fn a_task_outlives_its_function() {
     for state in states().iter().filter(|state| state.function().is_some()) {
         let limit = match state.function() {
             Some("Plan") => 900,
+            Some("Sweep") => 300,
             _ => 60,
         };
         let timeout = state.body["TimeoutSeconds"].as_u64().expect("a task has a time-out");

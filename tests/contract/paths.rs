@@ -125,6 +125,14 @@ fn start(definition: &Value, machine: &str) -> String {
 }
 
 #[test]
+fn what_a_dead_child_left_goes_before_its_key_is_closed() {
+    let edges = edges("DeliverToRegions");
+    assert_eq!(edges["DeliverToReceivers"], ["IsAnyoneMissing", "SweepRegion"]);
+    assert_eq!(edges["IsAnyoneMissing"], ["CloseKeys", "SweepRegion"]);
+    assert_eq!(edges["SweepRegion"], ["CloseKeys", "CloseKeys"], "also when it could not all be taken back");
+}
+
+#[test]
 fn a_dead_child_fails_nobody_else() {
     let map = states().into_iter().find(|state| state.name == "DeliverToReceivers").expect("the Map").body;
     assert_eq!(map["ToleratedFailurePercentage"], 100);

@@ -22,7 +22,18 @@ fn every_payload_is_an_input() {
         }
         parsed.insert(function.to_owned());
     }
-    let all = ["Copy", "GrantKey", "Launch", "Plan", "RebootAndCreate", "Report", "Revoke", "Share", "WaitSnapshots"];
+    let all = [
+        "Copy",
+        "GrantKey",
+        "Launch",
+        "Plan",
+        "RebootAndCreate",
+        "Report",
+        "Revoke",
+        "Share",
+        "Sweep",
+        "WaitSnapshots",
+    ];
     assert_eq!(parsed.iter().map(String::as_str).collect::<Vec<_>>(), all, "every function is used");
 }
 
@@ -31,6 +42,7 @@ fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
     match function {
         "Plan" => parse::<plan::Input>(payload).map(drop),
         "RebootAndCreate" => parse::<reboot_and_create::Input>(payload).map(drop),
+        "Sweep" => parse::<sweep::Input>(payload).map(drop),
         "WaitSnapshots" => parse::<wait_snapshots::Input>(payload).map(drop),
         "GrantKey" => parse::<grant_key::Input>(payload).map(drop),
         "Share" => parse::<share::Input>(payload).map(drop),
@@ -47,8 +59,14 @@ fn is_possible(state: &State, chosen: &[(String, Value)]) -> bool {
     let value = |name: &str| chosen.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
     let is_complete = |name| value(name).is_none_or(|image| image["SnapshotIds"].is_array());
     // What is taken back needs no plan of a bake, and the other way round.
-    let is_take_back = value("plan").map(|plan| plan["Status"] == bakery::plan::TAKE_BACK);
-    if is_take_back.is_some_and(|is_take_back| is_take_back != (state.machine == "TakeBack")) {
+    let machine = match value("plan").and_then(|plan| plan["Status"].as_str()) {
+        Some(bakery::plan::TAKE_BACK) => Some("TakeBack"),
+        Some(bakery::plan::AUDIT) => Some("Audit"),
+        _ => None,
+    };
+    let here = if state.name == "Audit" { "Audit" } else { state.machine.as_str() };
+    let is_bake = !["TakeBack", "Audit"].contains(&here);
+    if value("plan").is_some() && machine != (!is_bake).then_some(here) {
         return false;
     }
     let complete = is_complete("image") && is_complete("regionImage");
@@ -166,7 +184,7 @@ fn a_delivery_s_result_is_small() {
     let relaunched = json!({
         "Index": 999, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 65_536, "Route": "Relaunch", "Sealed": false,
     });
-    let failed = json!({"Index": 999, "Error": "States.ExceedToleratedFailureThreshold"});
+    let failed = json!({"Index": 999, "Route": "Relaunch", "Error": "States.ExceedToleratedFailureThreshold"});
     let written: Vec<Value> = states()
         .into_iter()
         .filter(|state| state.machine == "DeliverToReceivers")

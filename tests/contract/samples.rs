@@ -2,10 +2,10 @@
 
 use bakery::Place;
 use bakery::grants::Grant;
-use bakery::outcome::Outcome;
+use bakery::outcome::{Outcome, StrangeGrant};
 use bakery::plan::{
-    Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedRegion, Relaunch, Route, Run, StandingImage,
-    TAKE_BACK, TakeBack,
+    AUDIT, Bake, Delivery, Image, InstanceState, Plan, PlanStatus, PlannedAudit, PlannedRegion, Relaunch, Route, Run,
+    StandingImage, TAKE_BACK, TakeBack,
 };
 use bakery::prediction::Known;
 use bakery::request::Reboot;
@@ -95,6 +95,7 @@ fn outcome() -> Outcome {
         failed: 0,
         report: "s3://bucket/bakes/web-1/report.json".to_owned(),
         deliveries: Vec::new(),
+        strange_grants: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -140,7 +141,7 @@ pub fn values(variable: &str) -> Vec<Value> {
     let failure = json!({"Error": "ImageFailed", "Cause": "why"});
     let look = wait_snapshots::Output::Available { image: image() };
     match variable {
-        "plan" => vec![json(plan()), json(take_back())],
+        "plan" => vec![json(plan()), json(take_back()), json(PlannedAudit { status: AUDIT, run: run() })],
         "standing" => vec![json(standing())],
         "run" => vec![json(run())],
         "bake" => vec![json(bake())],
@@ -161,12 +162,22 @@ pub fn values(variable: &str) -> Vec<Value> {
             json!([]),
         ],
         "imageLook" | "hopLook" | "copyLook" => vec![json(pending()), json(look), Value::Null],
+        "strange" => vec![json!([strange()]), json!([])],
         "instance" => instances().into_iter().chain([Value::Null]).collect(),
         "attempt" | "looks" | "copyLooks" | "hopLooks" => vec![json!(1)],
         "imageStartedAt" | "copyStartedAt" | "hopStartedAt" | "instanceStartedAt" => {
             vec![json!("2026-11-24T01:54:00Z")]
         }
         other => panic!("the machine uses a variable that no sample stands for: ${other}"),
+    }
+}
+
+fn strange() -> StrangeGrant {
+    StrangeGrant {
+        kms_key_id: id(KEY),
+        grant_id: "0123".to_owned(),
+        issuing_account: "arn:aws:iam::222222222222:root".to_owned(),
+        grantee_principal: "arn:aws:iam::222222222222:role/other".to_owned(),
     }
 }
 
@@ -203,12 +214,14 @@ pub fn answers() -> Vec<Value> {
         json(grant_key::Output { grants: Vec::new() }),
         json(share::Output { accounts: 1 }),
         json(copy::Output::Cancelled { image_ids: Vec::new() }),
-        json(revoke::Output { revoked: 1 }),
+        json(revoke::Output { revoked: 1, strange: vec![strange()] }),
+        json(sweep::Output::Swept { taken_back: 0, problems: Vec::new() }),
         json(pending()),
         json(wait_snapshots::Output::Available { image: image() }),
         json(wait_snapshots::Output::KeyNotAccessible { reason: "why".to_owned() }),
         json(report::Output::Bake {
             outcome: Box::new(outcome()),
+            metrics: report::Metrics { delivered: 1, failed: 0, strange_grants: 0, revoke_failed: 0 },
             error: Some("PartialDelivery".to_owned()),
             cause: Some("{}".to_owned()),
         }),

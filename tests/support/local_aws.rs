@@ -127,22 +127,22 @@ impl LocalAws {
 
     /// An account, entered from outside.
     pub async fn account(&self, account: &str, region: &str) -> Config {
-        self.entered(account, region, "Anyone").await
-    }
-
-    /// An account, as one of its roles.
-    pub async fn entered(&self, account: &str, region: &str, role: &str) -> Config {
         if account == OWNER {
             return Config { region: region.to_owned(), ..self.owner() };
         }
+        self.entered_as(&format!("arn:aws:iam::{account}:role/Anyone"), region).await
+    }
+
+    /// A role of another account. One that IAM does not know there may do everything.
+    pub async fn entered_as(&self, role: &str, region: &str) -> Config {
         let answer = self
             .owner()
             .sts()
             .assume_role()
-            .role_arn(format!("arn:aws:iam::{account}:role/{role}"))
+            .role_arn(role)
             .role_session_name("test")
             // The longest: an hour may be over in a second here.
-            .duration_seconds(if role == "Anyone" { 43_200 } else { 3600 })
+            .duration_seconds(if role.ends_with("/Anyone") { 43_200 } else { 3600 })
             .send()
             .await
             .expect("every account can be entered by tests");

@@ -83,6 +83,14 @@ impl World {
         }
     }
 
+    /// Waits until a bake has requested its golden image.
+    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+    pub async fn image_is_requested(&self) {
+        while images(&self.owner).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The calls that would have changed something in EC2 or KMS.
     pub fn mutations(&self) -> Vec<Call> {
         self.aws.calls().into_iter().filter(Call::mutates).collect()
@@ -187,9 +195,13 @@ pub async fn key(account: &Config, policy: Option<Value>) -> String {
 
 /// A running instance with three encrypted volumes.
 pub async fn instance(account: &Config, key: &str, name: &str) -> String {
+    instance_of(account, key, name, &linux(account).await).await
+}
+
+/// One of AWS's images, whose root is /dev/xvda.
+pub async fn linux(account: &Config) -> String {
     let image = account.ec2().describe_images().owners("amazon").send().await.expect("AWS's images are described");
-    let image = image.images().first().and_then(|image| image.image_id()).map_or("ami-12c6146b", |id| id).to_owned();
-    instance_of(account, key, name, &image).await
+    image.images().first().and_then(|image| image.image_id()).expect("an image").to_owned()
 }
 
 /// The same, launched from this image.

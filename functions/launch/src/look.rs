@@ -1,8 +1,9 @@
 //! Looking whether it can be imaged.
 
 use crate::{Output, ThisInstance};
-use aws_sdk_ec2::types::{Instance, InstanceStateName, PlatformValues};
+use aws_sdk_ec2::types::{Instance, InstanceStateName};
 use bakery::ids::InstanceId;
+use bakery::images::is_windows;
 use bakery::{Context, ErrorKind, StepError};
 
 const CHECK_AFTER_SECONDS: u64 = 20;
@@ -30,8 +31,12 @@ impl ThisInstance<'_> {
                 ErrorKind::ImageFailed,
                 format!("the temporary instance {id} has shut down by itself before it could be imaged."),
             ),
-            InstanceStateName::Running if sealing.is_some() => self.sealed(id, sealing, is_windows(&instance)).await,
+            InstanceStateName::Running if sealing.is_some() => {
+                self.sealed(id, sealing, is_windows(instance.platform())).await
+            }
             InstanceStateName::Running if self.status_is_ok(id).await? => self.booted(id).await,
+            // On its way down to be imaged, and on its way up.
+            _ if sealing.is_some() => self.pending(id, sealing, u64::MAX, "been sealed"),
             _ => self.pending(id, None, LONGEST_BOOT_SECONDS, "passed its status checks"),
         }
     }
@@ -96,8 +101,4 @@ impl ThisInstance<'_> {
                 .all(|check| check.and_then(|summary| summary.status()).is_some_and(|status| status.as_str() == "ok"))
         }))
     }
-}
-
-fn is_windows(instance: &Instance) -> bool {
-    instance.platform() == Some(&PlatformValues::Windows)
 }

@@ -4,11 +4,11 @@ use crate::instance_type::{Boots, candidates};
 use crate::{Output, ThisInstance};
 use aws_sdk_ec2::types::{
     ArchitectureValues, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification, Image,
-    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, PlatformValues, ResourceType,
-    ShutdownBehavior, VirtualizationType,
+    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, ResourceType, ShutdownBehavior,
+    VirtualizationType,
 };
 use bakery::grants::have_arrived;
-use bakery::images::{known, tags_on};
+use bakery::images::{is_windows, known, tags_on};
 use bakery::plan::Relaunch;
 use bakery::{Context, ErrorKind, StepError, names};
 
@@ -148,7 +148,7 @@ fn boots(image: &Image) -> Boots {
     Boots {
         architecture: image.architecture().cloned().unwrap_or(ArchitectureValues::X8664),
         virtualization: image.virtualization_type().cloned().unwrap_or(VirtualizationType::Hvm),
-        is_windows: image.platform() == Some(&PlatformValues::Windows),
+        is_windows: is_windows(image.platform()),
     }
 }
 

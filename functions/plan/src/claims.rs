@@ -3,7 +3,7 @@
 use crate::Clients;
 use aws_sdk_sfn::types::ExecutionStatus;
 use bakery::form::Problems;
-use bakery::ids::{BakeId, KeyArn};
+use bakery::ids::{BakeId, ImageId, InstanceId, KeyArn};
 use bakery::ledger::{Claim, Ledger};
 use bakery::plan::{Delivery, Plan, Run};
 use bakery::store::{Stored, claim_key, ledger_key};
@@ -18,14 +18,22 @@ use std::collections::BTreeSet;
 pub async fn check(clients: &Clients, run: &Run, names: &[BakeId], problems: &mut Problems) -> Result<(), StepError> {
     for name in names {
         if let Some(other) = held(clients, run, name).await?.and_then(|(_, in_progress)| in_progress) {
-            problems.add("BakeId", Some(json!(name)), in_progress(&other));
+            in_progress(name, &other, problems);
         }
     }
     Ok(())
 }
 
-fn in_progress(other: &Run) -> String {
-    format!("run {} of this bake is still in progress; wait until it has ended, or stop it ({})", other.name, other.arn)
+/// What is claimed is a bake, or, by its id, an instance that is imaged or an image that is distributed.
+fn in_progress(name: &BakeId, other: &Run, problems: &mut Problems) {
+    let field = match name.as_str() {
+        id if InstanceId::try_from(id).is_ok() => "InstanceId",
+        id if ImageId::try_from(id).is_ok() => "ImageId",
+        _ => "BakeId",
+    };
+    let rule =
+        format!("run {} is still in progress with it; wait until it has ended, or stop it ({})", other.name, other.arn);
+    problems.add(field, Some(json!(name)), rule);
 }
 
 /// The claim on a bake, if there is one, and the other run that holds it, if that is in progress.
@@ -80,7 +88,7 @@ async fn take(clients: &Clients, run: &Run, name: &BakeId) -> Result<(), StepErr
         Some((stored, None)) => clients.store.replace(&key, &stored.etag, &claim).await?,
         Some((_, Some(other))) => {
             let mut problems = Problems::default();
-            problems.add("BakeId", Some(json!(name)), in_progress(&other));
+            in_progress(name, &other, &mut problems);
             return problems.refuse();
         }
     };

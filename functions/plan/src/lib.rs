@@ -14,14 +14,14 @@ mod source;
 mod taking_back;
 mod warnings;
 
-use bakery::form::Problems;
+use bakery::form::{Form, Problems};
 use bakery::grants::Grants;
 use bakery::ids::{AccountId, BakeId};
 use bakery::names::image_name;
 use bakery::outcome::Outcome;
-use bakery::plan::{Bake, Plan, PlanStatus, Run, TakeBack};
+use bakery::plan::{self, Bake, Plan, PlanStatus, PlannedAudit, Run, TakeBack};
 use bakery::request::Request;
-use bakery::revoke::REVOKE;
+use bakery::revoke::{AUDIT, REVOKE};
 use bakery::settings::{AllowedReceivers, setting};
 use bakery::store::{Store, report_key, sharing_key};
 use bakery::time::Timestamp;
@@ -83,6 +83,7 @@ pub struct Execution {
 pub enum Output {
     Bake(Box<Plan>),
     TakeBack(TakeBack),
+    Audit(PlannedAudit),
 }
 
 /// A dry run shows this many deliveries: a state holds 256 KiB, and a problem can be long.
@@ -91,10 +92,29 @@ const MOST_SHOWN: usize = 50;
 /// # Errors
 /// `InvalidRequest` that lists every problem of the request; else AWS's.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
+    if input.request.get(AUDIT).is_some_and(|value| !value.is_null()) {
+        return audit(input).map(Output::Audit);
+    }
     if input.request.get(REVOKE).is_some_and(|value| !value.is_null()) {
         return taking_back::plan(clients, input).await.map(Output::TakeBack);
     }
     bake(clients, input).await.map(|plan| Output::Bake(Box::new(plan)))
+}
+
+/// A request `{"Audit": {}}`.
+fn audit(input: Input) -> Result<PlannedAudit, StepError> {
+    let mut problems = Problems::default();
+    let run = run(input.run, &mut problems);
+    if let Some(mut form) = Form::open("", input.request, &mut problems) {
+        let inner = form.take_raw(AUDIT);
+        form.close();
+        if let Some(form) = inner.and_then(|inner| Form::open(AUDIT, inner, &mut problems)) {
+            form.close();
+        }
+    }
+    problems.refuse()?;
+    let Some(run) = run else { unreachable!("a name that cannot be used is a problem, and the request was refused") };
+    Ok(PlannedAudit { status: plan::AUDIT, run })
 }
 
 async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {

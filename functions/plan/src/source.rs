@@ -1,7 +1,7 @@
 //! What the image is made from: an instance that can be imaged, or an image that exists.
 
 use crate::Clients;
-use aws_sdk_ec2::types::{DeviceType, Filter, Instance, InstanceStateName, PlatformValues};
+use aws_sdk_ec2::types::{DeviceType, Filter, Instance, InstanceStateName};
 use bakery::form::Problems;
 use bakery::ids::{BakeId, ImageId, ImageName, InstanceId, KeyArn};
 use bakery::images::{self, known};
@@ -21,7 +21,7 @@ pub struct Found {
     /// The distinct keys of its volumes or snapshots.
     pub keys: BTreeSet<KeyArn>,
     pub nature: Nature,
-    /// What must be claimed beside this bake: whatever else may be distributing the image.
+    /// What must be claimed beside this bake: whatever else may be imaging the instance, or distributing the image.
     pub claim: Option<BakeId>,
 }
 
@@ -224,9 +224,11 @@ async fn of_instance(
     let keys = volume_keys(clients, volumes, &id).await?;
     let nature = Nature {
         product_codes: images::marketplace_codes(instance.product_codes()),
-        is_windows: instance.platform() == Some(&PlatformValues::Windows),
+        is_windows: images::is_windows(instance.platform()),
     };
-    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claim: None }))
+    // Imaged twice at once, the second reboot would spoil the first image.
+    let claim = BakeId::try_from(id.as_str()).ok();
+    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claim }))
 }
 
 async fn volume_keys(

@@ -4,7 +4,7 @@ mod tally;
 
 use bakery::ids::{ImageId, Region, SnapshotId};
 use bakery::ledger::Claim;
-use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome};
+use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome, StrangeGrant};
 use bakery::plan::{Delivery, Failure, InstanceState, Plan, PlannedRegion, Run};
 use bakery::store::{Store, claim_key, failure_key, ledger_key, report_key, results_key};
 use bakery::{Aws, Context, ErrorKind, Place, StepError};
@@ -34,7 +34,13 @@ pub enum Input {
     /// Why one delivery failed: its result has no room for it.
     Delivery { run: Run, delivery: Delivery, failure: Failure },
     /// How the deliveries of a Region ended.
-    Region { run: Run, region: PlannedRegion, results: Vec<ChildResult>, failure: Option<Failure> },
+    Region {
+        run: Run,
+        region: PlannedRegion,
+        results: Vec<ChildResult>,
+        failure: Option<Failure>,
+        strange: Vec<StrangeGrant>,
+    },
     /// How the bake ended.
     Bake { plan: Box<Plan>, image: Option<MadeImage>, failure: Option<Failure> },
 }
@@ -59,6 +65,8 @@ pub enum Output {
     },
     Bake {
         outcome: Box<Outcome>,
+        /// What the alarms count.
+        metrics: Metrics,
         /// Set when not everything was delivered: the execution's error and cause.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
@@ -66,6 +74,18 @@ pub enum Output {
         cause: Option<String>,
     },
     Noted {},
+}
+
+/// How many of each: `infra/template.yaml` has alarms on them.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Metrics {
+    pub delivered: usize,
+    pub failed: usize,
+    /// Grants by others than the owner.
+    pub strange_grants: usize,
+    /// 1 when a grant could not be taken back.
+    pub revoke_failed: usize,
 }
 
 /// The cause of an execution holds 32,768 characters:
@@ -80,8 +100,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             clients.store.put(&failure_key(&run.name, &delivery.region, delivery.index), &failure).await?;
             Ok(Output::Noted {})
         }
-        Input::Region { run, region, results, failure } => {
-            let results = tally::region(&clients.store, &run.name, &region, &results, failure).await?;
+        Input::Region { run, region, results, failure, strange } => {
+            let results = tally::region(&clients.store, &run.name, &region, &results, failure, strange).await?;
             clients.store.put(&results_key(&run.name, &region.region), &results).await?;
             let (delivered, failed) = count(&results.deliveries);
             Ok(Output::Region { region: region.region, delivered, failed })
@@ -101,7 +121,7 @@ async fn bake(
     image: Option<MadeImage>,
     failure: Option<Failure>,
 ) -> Result<Output, StepError> {
-    let mut deliveries = Vec::new();
+    let (mut deliveries, mut strange_grants) = (Vec::new(), Vec::new());
     let mut stopped_by = failure.clone();
     // The image is shared, and keys are opened, only once its snapshots are known.
     let began = image.as_ref().is_some_and(|image| image.snapshot_ids.is_some());
@@ -111,16 +131,17 @@ async fn bake(
             clients.store.get(&results_key(&plan.run.name, &region.region)).await?.map(|stored| stored.value);
         let results = match found {
             Some(results) => {
-                left_open |= results.failure.is_some();
+                left_open |= results.failure.is_some() || results.dead > 0;
                 results
             }
             None => {
                 left_open |= began;
-                tally::region(&clients.store, &plan.run.name, region, &[], failure.clone()).await?
+                tally::region(&clients.store, &plan.run.name, region, &[], failure.clone(), Vec::new()).await?
             }
         };
         stopped_by = stopped_by.or(results.failure);
         deliveries.extend(results.deliveries);
+        strange_grants.extend(results.strange_grants);
     }
     let (delivered, failed) = count(&deliveries);
     let (image_id, instance) = image.map_or((None, None), |image| (Some(image.image_id), image.instance));
@@ -133,6 +154,7 @@ async fn bake(
         reason: stopped_by.as_ref().map(Failure::reason),
         delivered,
         failed,
+        strange_grants,
         warnings: plan.warnings.clone(),
         report: clients.store.name(&report_key(&plan.bake.bake_id)),
         deliveries,
@@ -143,7 +165,14 @@ async fn bake(
     announce(clients, &plan.run, &text).await?;
     close(clients, &plan, left_open).await?;
     let error = outcome.error.clone().or_else(|| (failed > 0).then(|| "PartialDelivery".to_owned()));
-    Ok(Output::Bake { cause: error.is_some().then_some(text), outcome: Box::new(outcome), error })
+    let is_open = |error: &Option<String>| error.as_deref() == Some(ErrorKind::RevokeFailed.name());
+    let metrics = Metrics {
+        delivered,
+        failed,
+        strange_grants: report.strange_grants.len(),
+        revoke_failed: usize::from(is_open(&report.error) || report.deliveries.iter().any(|to| is_open(&to.error))),
+    };
+    Ok(Output::Bake { cause: error.is_some().then_some(text), outcome: Box::new(outcome), metrics, error })
 }
 
 /// One event a bake on the default bus, so that others can act on it. It may come twice.

@@ -2,7 +2,7 @@
 
 use bakery::StepError;
 use bakery::ids::{BakeId, ImageId};
-use bakery::outcome::{DeliveryOutcome, DeliveryStatus};
+use bakery::outcome::{DeliveryOutcome, DeliveryStatus, StrangeGrant};
 use bakery::plan::{Delivery, Failure, PlannedRegion, Route};
 use bakery::store::{Store, failure_key};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -18,6 +18,12 @@ pub struct RegionResults {
     /// What went wrong for the Region as a whole.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Failure>,
+    /// Deliveries whose child execution ended without a result: nobody knows what it has left.
+    #[serde(default)]
+    pub dead: usize,
+    /// What others than the owner have granted on the owner's keys.
+    #[serde(default)]
+    pub strange_grants: Vec<StrangeGrant>,
 }
 
 /// What a child execution answered. One that died answers nothing that can be read.
@@ -54,10 +60,12 @@ pub async fn region(
     region: &PlannedRegion,
     results: &[ChildResult],
     failure: Option<Failure>,
+    strange_grants: Vec<StrangeGrant>,
 ) -> Result<RegionResults, StepError> {
     let planned: Vec<Delivery> = store.require(&region.deliveries_key).await?;
     let ended: HashMap<_, _> =
         results.iter().filter_map(|result| result.0.as_ref()).map(|end| (end.index, end)).collect();
+    let dead = planned.iter().filter(|delivery| !ended.contains_key(&delivery.index)).count();
     let outcomes = planned.into_iter().map(|delivery| {
         let (ended, failure) = (ended.get(&delivery.index).copied(), failure.as_ref());
         async move {
@@ -73,7 +81,7 @@ pub async fn region(
     });
     // In the order of the plan.
     let deliveries = stream::iter(outcomes).buffered(READ_AT_ONCE).try_collect().await?;
-    Ok(RegionResults { deliveries, failure })
+    Ok(RegionResults { deliveries, failure, dead, strange_grants })
 }
 
 fn outcome(

@@ -2,6 +2,7 @@
 
 use bakery::grants::{Grant, Grants, Wanted};
 use bakery::ids::{Holder, ImageId, KeyArn};
+use bakery::outcome::StrangeGrant;
 use bakery::plan::{Delivery, PlannedRegion, Run, StandingImage};
 use bakery::{Aws, StepError, names};
 use serde::{Deserialize, Serialize};
@@ -33,12 +34,18 @@ pub enum Input {
 pub struct Output {
     /// How many grants were there to take back.
     pub revoked: usize,
+    /// Of a Region's keys, what others than the owner have granted on them since the run began.
+    pub strange: Vec<StrangeGrant>,
 }
+
+/// A state holds 256 KiB, and who makes more grants than this has made the point.
+const MOST_STRANGE: usize = 20;
 
 /// # Errors
 /// `RevokeFailed`, with the grant ids, when a grant is still there; `Throttled` and `Unavailable` as AWS says.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
     let grants = &clients.grants;
+    let mut strange = Vec::new();
     let found = match input {
         Input::Delivery { grants: Some(known), .. } => known,
         Input::Delivery { run, delivery, image_id, kms_key_ids, grants: None } => {
@@ -55,7 +62,11 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             };
             let mut found = Vec::new();
             for key in &kms_key_ids {
-                found.extend(grants.listed(key, ours).await?);
+                let all = grants.all(key).await?;
+                let own = all.iter().filter(|entry| entry.name().is_some_and(ours));
+                let own = own.filter_map(|entry| entry.grant_id());
+                found.extend(own.map(|id| Grant { kms_key_id: key.clone(), grant_id: id.to_owned() }));
+                strange.extend(grants.strange(key, &all, run.started_at));
             }
             found
         }
@@ -72,7 +83,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
         }
     };
     grants.take_back(&found).await?;
-    Ok(Output { revoked: found.len() })
+    strange.truncate(MOST_STRANGE);
+    Ok(Output { revoked: found.len(), strange })
 }
 
 /// The grant, if its id was lost with the answer. `ListGrants` may not show it yet, so the

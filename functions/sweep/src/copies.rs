@@ -1,6 +1,7 @@
 //! Copies, and temporary instances, that a dead run has left, in receivers' accounts and in the owner's.
 
 use crate::{Clients, Left};
+use aws_sdk_ec2::Client;
 use bakery::ids::ImageId;
 use bakery::images::tagged;
 use bakery::ledger::Standing;
@@ -8,7 +9,7 @@ use bakery::names::{self, DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::{Delivery, Route};
 use bakery::readiness::ImageLook;
 use bakery::time::Timestamp;
-use bakery::{StepError, instances, removal};
+use bakery::{ErrorKind, Place, StepError, instances, removal};
 use futures::{StreamExt, stream};
 
 /// Receivers are looked at side by side; EC2 and STS take far more than this a second.
@@ -46,18 +47,34 @@ async fn one(
     let ec2 = clients.ec2.at(&place, now).await?;
     let id = names::delivery(&left.bake.bake_id, delivery);
     let tags = [(STACK_TAG, clients.stack.as_str()), (DELIVERY_TAG, &id), (RUN_TAG, left.run.name.as_str())];
+    // First of all, so that no image is made of it any more; the one that is under way fails, and goes with the copies.
+    let mut removed = end_instances(&ec2, delivery, &tags, &place).await?;
     let mut copies = tagged(&ec2, &tags, &place).await?;
     copies.retain(|copy| goes(copy));
-    let mut removed = removal::remove(&ec2, copies, &place).await?.len();
+    removed += removal::remove(&ec2, copies, &place).await?.len();
     removal::remove_snapshots(&ec2, &tags, &place).await?;
-    // A copy that AWS refused may have become a launch.
-    if delivery.relaunch.is_some() {
-        for instance in instances::tagged(&ec2, &tags, &place).await? {
-            instances::terminate(&ec2, &instance, &place).await?;
-            removed += 1;
-        }
-    }
     Ok(removed)
+}
+
+/// Terminates the temporary instances of a delivery. A copy that AWS refused may have become a launch.
+async fn end_instances(
+    ec2: &Client,
+    delivery: &Delivery,
+    tags: &[(&str, &str)],
+    place: &Place,
+) -> Result<usize, StepError> {
+    if delivery.relaunch.is_none() {
+        return Ok(0);
+    }
+    let found = match instances::tagged(ec2, tags, place).await {
+        // Who lets us look at no instance has let us launch none.
+        Err(error) if error.kind == ErrorKind::AccessDenied => Vec::new(),
+        answer => answer?,
+    };
+    for instance in &found {
+        instances::terminate(ec2, instance, place).await?;
+    }
+    Ok(found.len())
 }
 
 /// The images that are shared to stay.

@@ -2,11 +2,13 @@
 //! or times out has no state left that could do it. What a run gave to stay is left alone, and so is anything that is
 //! not AMI Bakery's, or another stack's.
 
+mod audit;
 mod copies;
 mod grants;
 mod runs;
 mod sharing;
 
+pub use audit::Audit;
 use bakery::grants::Grants;
 use bakery::ids::{KeyArn, Region};
 use bakery::plan::{Bake, PlannedRegion, Run};
@@ -53,6 +55,8 @@ pub enum Input {
     Grants(Regions),
     /// Nothing more is to be found of these.
     Forget(Runs),
+    /// Takes nothing back: tells what is open.
+    Audit(Box<AuditRun>),
 }
 
 /// What a dead run may have left in one Region.
@@ -82,6 +86,12 @@ pub struct Runs {
     pub runs: Vec<Run>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct AuditRun {
+    pub run: Run,
+}
+
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(untagged, rename_all_fields = "PascalCase")]
 pub enum Output {
@@ -90,6 +100,14 @@ pub enum Output {
         left: Vec<Left>,
         /// Deliveries may still be under way for some seconds after their run has ended.
         is_still: bool,
+    },
+    Audit {
+        grant_count: usize,
+        image_count: usize,
+        /// The object that holds all of it.
+        report: String,
+        #[serde(flatten)]
+        audit: Audit,
     },
     Swept {
         /// Copies, grants and permissions that were taken back.
@@ -119,6 +137,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             }
             swept.done()
         }
+        Input::Audit(audit) => audit::audit(clients, &audit.run).await,
         Input::Forget(Runs { runs }) => {
             for run in &runs {
                 clients.store.remove(&ledger_key(&run.name)).await?;

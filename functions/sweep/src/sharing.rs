@@ -32,6 +32,6 @@ pub async fn stop(clients: &Clients, left: &Left) -> Result<usize, StepError> {
 }
 
 /// The image that a record is of.
-fn image(key: &str) -> Option<ImageId> {
+pub fn image(key: &str) -> Option<ImageId> {
     ImageId::try_from(key.rsplit('/').next()?.strip_suffix(".json")?).ok()
 }

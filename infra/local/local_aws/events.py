@@ -1,10 +1,11 @@
 """EventBridge: the targets that moto lacks, and the events of AWS's own services."""
 
+import copy
 import datetime
 import json
-import logging
 import re
 
+from . import deliveries
 from .faults import faults
 from .workers import Worker
 
@@ -12,30 +13,49 @@ _TEXT = re.compile(r'("(?:\\.|[^"\\])*")')
 
 
 def install():
-    from moto.events.models import Rule
+    from moto.events.models import EventsBackend, Rule
 
     Rule.send_to_targets = _to_every_target(Rule.send_to_targets)
+    EventsBackend.put_targets = _checked(EventsBackend.put_targets)
+
+
+def _checked(put_targets):
+    """PutTargets refuses targets without what it takes to reach them; moto takes any."""
+
+    def put(self, name, event_bus_arn, targets):
+        from .rules import event_targets
+
+        event_targets.check_put(targets)
+        return put_targets(self, name, event_bus_arn, targets)
+
+    return put
 
 
 def _to_every_target(send_to_targets):
-    """EventBridge starts state machines, invokes functions and publishes to topics; moto does none of these, and takes
-    disabled rules for enabled."""
+    """EventBridge starts state machines, invokes functions and publishes to topics, if it may; moto does none of these,
+    sends to queues whether it may or not, and takes disabled rules for enabled."""
 
     def send(self, original_event, transform_input=True):
         if self.state != "ENABLED":
             return
-        ours = [target for target in self.targets if _service(target) in _SENDERS]
-        every, self.targets = self.targets, [target for target in self.targets if target not in ours]
-        try:
-            send_to_targets(self, original_event, transform_input)
-        finally:
-            self.targets = every
+        ours = [target for target in self.targets if _service(target) in deliveries.SENDERS]
+        others = copy.copy(self)
+        others.targets = [target for target in self.targets if target not in ours]
+        send_to_targets(others, original_event, transform_input)
         if self.event_pattern.matches_event(original_event):
             event = _as_delivered(original_event)
             for target in ours * faults.deliveries(event["detail-type"]):
-                Worker(target=_deliver, args=(target, _input(target, event)), name="event").start()
+                _begin(self, target, event)
 
     return send
+
+
+def _begin(rule, target, event):
+    arguments = (rule, target, event, _input(target, event))
+    if _service(target) == "sqs":  # in the order of the events, as well as can be
+        deliveries.deliver(*arguments)
+    else:
+        Worker(target=deliveries.deliver, args=arguments, name="event").start()
 
 
 def _service(target):
@@ -83,40 +103,6 @@ def _read(path, event):
     for name in path.removeprefix("$").removeprefix(".").split("."):
         value = value.get(name) if isinstance(value, dict) and name else value
     return value
-
-
-def _deliver(target, body):
-    try:
-        send_to(target["Arn"], body)
-    except Exception:  # EventBridge does not tell who sent the event
-        logging.getLogger(__name__).exception("an event was not delivered to %s", target["Arn"])
-
-
-def send_to(arn, body):
-    """Gives a target its input: a machine, a function, a topic or a queue."""
-    _, _, service, region, account, *_ = arn.split(":")
-    _SENDERS[service](account, region, arn, body)
-
-
-def _start_execution(account, region, arn, body):
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
-    stepfunctions_parser_backends[account][region].start_execution(arn, None, body)
-
-
-def _invoke(account, region, arn, body):
-    from moto.awslambda.models import lambda_backends
-
-    lambda_backends[account][region].invoke(arn, None, body, {"x-amz-invocation-type": "Event"}, {})
-
-
-def _publish(account, region, arn, body):
-    from moto.sns.models import sns_backends
-
-    sns_backends[account][region].publish(body, arn=arn)
-
-
-_SENDERS = {"states": _start_execution, "lambda": _invoke, "sns": _publish}
 
 
 def emit(account, region, source, kind, resources, detail):

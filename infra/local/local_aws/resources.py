@@ -1,5 +1,7 @@
 """Resources of the templates that moto's CloudFormation does not make, though its services have them."""
 
+import json
+
 
 def install():
     """Each is known to moto's CloudFormation by being a subclass of its model."""
@@ -83,6 +85,44 @@ def install():
                 treat_missing_data=properties.get("TreatMissingData"),
             )
             return cls(made.name, made)
+
+    class QueuePolicy(Resource, CloudFormationModel):
+        @staticmethod
+        def cloudformation_name_type():
+            return "Id"
+
+        @staticmethod
+        def cloudformation_type():
+            return "AWS::SQS::QueuePolicy"
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+            from moto.sqs.models import sqs_backends
+
+            properties = cloudformation_json["Properties"]
+            for url in properties["Queues"]:
+                queue = sqs_backends[account_id][region_name].get_queue(url.rpartition("/")[2])
+                queue.policy = json.dumps(properties["PolicyDocument"])
+            return cls(resource_name)
+
+    class TopicPolicy(Resource, CloudFormationModel):
+        @staticmethod
+        def cloudformation_name_type():
+            return "Id"
+
+        @staticmethod
+        def cloudformation_type():
+            return "AWS::SNS::TopicPolicy"
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+            from moto.sns.models import sns_backends
+
+            properties = cloudformation_json["Properties"]
+            for arn in properties["Topics"]:
+                topic = sns_backends[account_id][region_name].get_topic(arn)
+                topic.policy = json.dumps(properties["PolicyDocument"])
+            return cls(resource_name)
 
 
 def _numbers(target):

@@ -10,7 +10,7 @@ import re
 import uuid
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from . import events, schedule_expressions
+from . import deliveries, metrics, schedule_expressions
 from .clock import clock
 from .workers import Worker
 
@@ -29,6 +29,10 @@ def install():
 
 def _keeping(change):
     def changed(backend, *arguments, **named):
+        from .rules import schedule_roles
+
+        group = backend.get_schedule_group(named["group_name"] or "default")
+        schedule_roles.check_put(named["target"]["RoleArn"], group.arn)
         _check(named["schedule_expression"], named.get("schedule_expression_timezone"))
         schedule = change(backend, *arguments, **named)
         schedule.started_at = clock.now()
@@ -89,13 +93,16 @@ def _fire(backend, schedule, at):
 
 def _invoke(schedule, at):
     """Tries until the target takes it, the attempts are used up, or the event is too old."""
+    from .rules import schedule_roles
+
     target, policy = schedule.target, schedule.target["RetryPolicy"]
     most, oldest = policy.get("MaximumRetryAttempts", 185), policy.get("MaximumEventAgeInSeconds", 86400)
     attempt, exhausted = 1, "MaximumRetryAttempts"
     while True:
         body = _input(schedule, at, attempt)
         try:
-            return events.send_to(target["Arn"], body)
+            schedule_roles.check(target["RoleArn"], _group_arn(schedule.arn), target["Arn"])
+            return deliveries.send_to(target, body)
         except Exception as error:
             problem = error
             logging.getLogger(__name__).info("a schedule did not reach %s: %s", target["Arn"], error)
@@ -106,7 +113,7 @@ def _invoke(schedule, at):
             break
         clock.sleep(RETRY_SECONDS)
         attempt += 1
-    _give_up(target, body, problem, attempt, exhausted)
+    _give_up(schedule, body, problem, attempt, exhausted)
     return None
 
 
@@ -122,21 +129,38 @@ def _input(schedule, at, attempt):
     return re.sub(r"<aws\.scheduler\.([a-z-]+)>", lambda found: attributes.get(found[1], found[0]), text)
 
 
-def _give_up(target, body, problem, attempt, exhausted):
+def _give_up(schedule, body, problem, attempt, exhausted):
     """https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html"""
+    from .rules import schedule_roles
+    from .rules.service_calls import Refused
+
+    target = schedule.target
     queue = target.get("DeadLetterConfig", {}).get("Arn")
     if not queue:
         return
-    from moto.sqs.models import sqs_backends
-
-    _, _, _, region, account, name = queue.split(":")
     attributes = {
-        "ERROR_CODE": getattr(problem, "error_type", None) or type(problem).__name__,
-        "ERROR_MESSAGE": getattr(problem, "message", None) or str(problem),
+        "ERROR_CODE": deliveries.error_code(problem),
+        "ERROR_MESSAGE": deliveries.error_message(problem),
         "EXHAUSTED_RETRY_CONDITION": exhausted,
         "RETRY_ATTEMPTS": str(attempt - 1),
         "TARGET_ARN": target["Arn"],
     }
-    wire = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in attributes.items()}
-    message = body if isinstance(body, str) else json.dumps(body)
-    sqs_backends[account][region].send_message(name, message, message_attributes=wire)
+    try:
+        schedule_roles.check_dead_letters(target["RoleArn"], queue)
+        deliveries.dead_letter(queue, body if isinstance(body, str) else json.dumps(body), attributes)
+        _count(schedule, "InvocationsSentToDeadLetterCount")
+    except Refused as refused:
+        logging.getLogger(__name__).info("what a schedule did not deliver is lost: %s", refused)
+        _count(schedule, "InvocationsFailedToBeSentToDeadLetterCount")
+
+
+def _count(schedule, metric):
+    """https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html"""
+    _, _, _, region, account, _ = schedule.arn.split(":")
+    metrics.count(account, region, "AWS/Scheduler", metric, ScheduleGroup=schedule.group_name)
+
+
+def _group_arn(schedule_arn):
+    """EventBridge Scheduler acts for the group of a schedule: arn:…:schedule-group/<group>."""
+    start, _, rest = schedule_arn.partition(":schedule/")
+    return f"{start}:schedule-group/{rest.partition('/')[0]}"

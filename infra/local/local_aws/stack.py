@@ -24,13 +24,15 @@ KNOWN = {
     "AWS::S3::Bucket",
     "AWS::Scheduler::Schedule",
     "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
     "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
     "AWS::SSM::Parameter",
     "AWS::StepFunctions::StateMachine",
 }
 OWNER_STACK, RECEIVER_STACK = "ami-bakery", "ami-bakery-receiver"
 CODE_BUCKET = "local-aws-code"
-#: The role that temporary instances may be given, if a receiver makes it.
+#: The instance profile of each receiver, and its role, that temporary instances may be given.
 SEALER = "Sealer"
 
 
@@ -44,7 +46,19 @@ def deploy(infra, host, receivers):
         for account in receivers:
             sealer = f"arn:aws:iam::{account}:role/{SEALER}"
             chosen = {"OwnerAccountId": accounts.OWNER, "InstanceProfileRoleArn": sealer}
+            _sealer(account)
             create(account, RECEIVER_STACK, template, _parameters(template, chosen))
+
+
+def _sealer(account):
+    """What a receiver has that wants its temporary instances sealed by SSM."""
+    from moto.iam.models import iam_backends
+
+    trusted = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam = iam_backends[account]["aws"]
+    iam.create_role(SEALER, json.dumps({"Version": "2012-10-17", "Statement": [trusted]}), "/", None, "", [], "3600")
+    iam.create_instance_profile(SEALER, "/", [])
+    iam.add_role_to_instance_profile(SEALER, SEALER)
 
 
 def create(account, name, template, parameters):

@@ -310,6 +310,9 @@ def test_it_is_told_to_who_listens(aws, machines, failing):
     machine, name = machines.create(STATES), unique("told")
     queue, events = aws.client("sqs").create_queue(QueueName=name)["QueueUrl"], aws.client("events")
     arn = f"arn:aws:sqs:us-east-1:{OWNER}:{name}"
+    leave = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:*", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [leave]})
+    aws.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     pattern = {"source": ["aws.states"], "detail": {"stateMachineArn": [machine]}}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])

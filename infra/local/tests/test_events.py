@@ -7,6 +7,8 @@ import time
 import pytest
 from local_server import OWNER, RECEIVER, passing, unique, wait_until_available
 
+#: IAM does not know it, and so it may do everything.
+ROLE = f"arn:aws:iam::{OWNER}:role/events"
 #: What waits for an execution that does not come gives up then.
 PATIENCE = 20
 
@@ -18,6 +20,7 @@ def rule(aws):
 
     def send_to(arn, **target):
         source = unique("bakery.test")
+        target |= {"RoleArn": ROLE} if ":states:" in arn else {}
         events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
         events.put_targets(Rule=source, Targets=[{"Id": "1", "Arn": arn, **target}])
 
@@ -28,6 +31,18 @@ def rule(aws):
         return send
 
     return send_to
+
+
+def let_in(client, arn):
+    """Gives a queue or a topic a policy that lets EventBridge in."""
+    service, name = arn.split(":")[2], arn.rpartition(":")[2]
+    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "*", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    if service == "sns":
+        client.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+    else:
+        url = client.get_queue_url(QueueName=name)["QueueUrl"]
+        client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
 
 
 def first_input(machines, machine):
@@ -63,6 +78,7 @@ def test_a_rule_publishes(aws, rule):
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     topic = aws.client("sns").create_topic(Name=unique("topic"))["TopicArn"]
     aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    let_in(aws.client("sns"), topic)
     rule(topic)({"a": 1})
     while not (found := sqs.receive_message(QueueUrl=queue).get("Messages")):
         pass
@@ -83,7 +99,7 @@ def test_a_targets_input_is_a_part_or_made_anew(machines, rule):
 def test_a_disabled_rule_does_nothing(aws, machines, machine):
     source, events = unique("bakery.test"), aws.client("events")
     events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}), State="DISABLED")
-    events.put_targets(Rule=source, Targets=[{"Id": "1", "Arn": machine}])
+    events.put_targets(Rule=source, Targets=[{"Id": "1", "Arn": machine, "RoleArn": ROLE}])
     events.put_events(Entries=[{"Source": source, "DetailType": "Test", "Detail": "{}"}])
     events.enable_rule(Name=source)
     events.put_events(Entries=[{"Source": source, "DetailType": "Test", "Detail": json.dumps({"second": True})}])
@@ -101,7 +117,7 @@ def test_an_execution_tells_its_status(aws, machines, machine, status):
     pattern = {"source": ["aws.states"], "detail": {"stateMachineArn": [watched], "status": [status]}}
     name, events = unique("rule"), aws.client("events")
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": machine}])
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": machine, "RoleArn": ROLE}])
     execution = machines.start(watched, {"given": True})
     if status in ("RUNNING", "ABORTED"):
         machines.client.stop_execution(executionArn=execution, error="Enough")
@@ -124,6 +140,7 @@ def told(aws):
         sqs, events = client("sqs"), client("events")
         queue = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        let_in(sqs, arn)
         rule = unique("rule")
         events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
         events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": arn}])

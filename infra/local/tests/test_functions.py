@@ -173,6 +173,8 @@ def test_a_rule_invokes(aws, tmp_path):
     events = aws.client("events")
     events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
     event = json.dumps({"append": str(told)})
+    leave = {"Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com", "StatementId": "rule"}
+    probe.client.add_permission(FunctionName=probe.name, **leave)
     events.put_targets(Rule=source, Targets=[{"Id": "1", "Arn": probe.arn, "Input": event}])
     events.put_events(Entries=[{"Source": source, "DetailType": "Test", "Detail": "{}"}])
     give_up = time.monotonic() + PATIENCE

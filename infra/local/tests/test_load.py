@@ -3,13 +3,14 @@
 import hashlib
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
 from local_aws import objects
 from local_aws.engine import executions
-from local_server import OWNER, unique, wait_until_available
+from local_server import OWNER, passing, unique, wait_until_available
 
 CLIENTS, ROUNDS = 16, 4
 THROTTLED = "ThrottlingException", "RequestLimitExceeded"
@@ -88,6 +89,27 @@ def test_an_execution_is_started_once(machines, together):
     assert len(listed) == ROUNDS
     for execution in listed:
         machines.client.stop_execution(executionArn=execution["executionArn"])
+
+
+def test_no_event_is_lost(aws, machines, together):
+    """Each is delivered to every target of its rule, however many come at once."""
+    events, name = aws.client("events"), unique("busy")
+    machine = machines.create({"One": passing(1)})
+    group = f"arn:aws:logs:us-east-1:{OWNER}:log-group:{name}"
+    aws.client("logs").create_log_group(logGroupName=name)
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    role = f"arn:aws:iam::{OWNER}:role/events"
+    targets = [{"Id": "machine", "Arn": machine, "RoleArn": role}, {"Id": "log", "Arn": group}]
+    events.put_targets(Rule=name, Targets=targets)
+
+    def send(_):
+        for _ in range(ROUNDS):
+            events.put_events(Entries=[{"Source": name, "DetailType": "Test", "Detail": "{}"}])
+
+    together(send)
+    give_up = time.monotonic() + 20
+    while len(machines.client.list_executions(stateMachineArn=machine)["executions"]) < CLIENTS * ROUNDS:
+        assert time.monotonic() < give_up, "not every event has started an execution"
 
 
 def test_an_object_is_written_over_by_one_at_a_time(aws, together):

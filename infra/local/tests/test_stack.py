@@ -1,5 +1,7 @@
 """What the stack is made of is all there, or it is said what is not."""
 
+import json
+
 import pytest
 from local_aws import resources, stack
 
@@ -47,6 +49,8 @@ def test_parameters_are_chosen_or_have_a_default():
 def test_what_moto_lacks_is_made():
     from moto.cloudwatch.models import cloudwatch_backends
     from moto.scheduler.models import scheduler_backends
+    from moto.sns.models import sns_backends
+    from moto.sqs.models import sqs_backends
 
     schedule = {
         "Name": "nightly",
@@ -64,12 +68,25 @@ def test_what_moto_lacks_is_made():
         "Threshold": 0,
         "Statistic": "Sum",
     }
+    letting_in = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
     resources = {
         "Nightly": {"Type": "AWS::Scheduler::Schedule", "Properties": schedule},
         "Failed": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm},
-        "Letters": {"Type": "AWS::SQS::Queue", "Properties": {}},
+        "Letters": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "letters"}},
+        "Told": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "told"}},
+        "LettersPolicy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {"Queues": [{"Ref": "Letters"}], "PolicyDocument": letting_in},
+        },
+        "ToldPolicy": {
+            "Type": "AWS::SNS::TopicPolicy",
+            "Properties": {"Topics": [{"Ref": "Told"}], "PolicyDocument": letting_in},
+        },
     }
     stack.create(RECEIVER, "four", {"Resources": resources}, {})
     made = scheduler_backends[RECEIVER]["us-east-1"].get_schedule("default", "nightly")
     assert (made.schedule_expression, made.target["RetryPolicy"]) == ("rate(1 day)", {"MaximumRetryAttempts": 3})
     assert "failed" in cloudwatch_backends[RECEIVER]["us-east-1"].alarms
+    topic = f"arn:aws:sns:us-east-1:{RECEIVER}:told"
+    assert json.loads(sqs_backends[RECEIVER]["us-east-1"].get_queue("letters").policy) == letting_in
+    assert json.loads(sns_backends[RECEIVER]["us-east-1"].get_topic(topic).policy) == letting_in

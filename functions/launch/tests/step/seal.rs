@@ -87,7 +87,7 @@ async fn one_that_has_shut_down_is_sealed() {
     let output = call(sealing(json!({})), &[&shows("stopped")], &[], &[]).await.expect("it is sealed");
     assert_eq!(output, Output::Ready { instance_id: id(TEMPORARY), sealed: true });
     let output = call(sealing(json!({})), &[&shows("stopping")], &[], &[]).await.expect("nearly");
-    assert!(matches!(output, Output::Pending { .. }), "{output:?}");
+    assert!(matches!(output, Output::Pending { sealing: Some(_), .. }), "it is remembered: {output:?}");
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_document_that_shuts_nothing_down_is_believed_a_while_after_it_succeed
     let succeeded = || sealing(json!({"SucceededAt": at(240)}));
     let output = call(succeeded(), &[&shows("running")], &[], &[&success()]).await.expect("it is sealed");
     assert_eq!(output, Output::Ready { instance_id: id(TEMPORARY), sealed: true });
-    let windows = shows_with("running", |instance| instance.platform(PlatformValues::Windows));
+    let windows = shows_with("running", |instance| instance.platform(PlatformValues::from("windows")));
     let output = call(succeeded(), &[&windows], &[], &[&success()]).await.expect("sysprep shuts down");
     assert!(matches!(output, Output::Pending { .. }), "{output:?}");
 }

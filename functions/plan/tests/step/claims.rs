@@ -46,7 +46,16 @@ async fn an_image_that_another_run_distributes_is_refused() {
     world.bucket = world.bucket.with(&claim_key(&id(IMAGE)), &claim("web-0"));
     world.executions.insert(run("web-0").arn, ExecutionStatus::Running);
     let problem = problem(&world, image_request()).await;
-    assert!(problem.starts_with(&format!("BakeId = \"{IMAGE}\"")), "{problem}");
+    assert!(problem.starts_with(&format!("ImageId = \"{IMAGE}\"")), "{problem}");
+}
+
+#[tokio::test]
+async fn an_instance_that_another_bake_images_is_refused() {
+    let mut world = World::default();
+    world.bucket = world.bucket.with(&claim_key(&id(INSTANCE)), &claim("web-0"));
+    world.executions.insert(run("web-0").arn, ExecutionStatus::Running);
+    let problem = problem(&world, request()).await;
+    assert!(problem.starts_with(&format!("InstanceId = \"{INSTANCE}\": run web-0 is still in progress")), "{problem}");
 }
 
 #[tokio::test]
@@ -56,7 +65,7 @@ async fn a_retry_adopts_its_own_claim() {
     let again = plan(&world, request()).await;
     assert_eq!(json!(first), json!(again));
     let claims = world.bucket.changes().iter().filter(|change| change.ends_with("/run.json")).count();
-    assert_eq!(claims, 1, "it is written once");
+    assert_eq!(claims, 2, "the bake's and the instance's are written once");
     assert_eq!(held_now(&world, "web-1"), Some(json!(claim("web-1"))));
 }
 

@@ -138,7 +138,7 @@ impl World {
     pub async fn plan(&self, request: Value) -> Result<Plan, StepError> {
         match self.answer(request).await? {
             Output::Bake(plan) => Ok(*plan),
-            Output::TakeBack(back) => panic!("nothing was to be taken back: {back:?}"),
+            other => panic!("a bake was asked for: {other:?}"),
         }
     }
 

@@ -39,7 +39,7 @@ async fn what_has_product_codes_is_launched() {
 async fn windows_is_copied_and_may_be_launched() {
     let mut world = of_marketplace(&[]);
     world.instances[0].product_codes = None;
-    world.instances[0].platform = Some(PlatformValues::Windows);
+    world.instances[0].platform = Some(PlatformValues::from("windows"));
     let delivery = first(&world, json!({})).await;
     assert_eq!((delivery.route, delivery.relaunch.is_some()), (Route::Copy, true));
     assert!(delivery.why.contains("Windows"), "{}", delivery.why);

@@ -53,6 +53,7 @@ fn outcome() -> Outcome {
         failed: 0,
         report: "s3://bucket/report.json".to_owned(),
         deliveries: (0..2).map(delivery).collect(),
+        strange_grants: Vec::new(),
         warnings: Vec::new(),
     }
 }

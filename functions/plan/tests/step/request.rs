@@ -29,19 +29,24 @@ async fn what_the_request_asks_for_is_in_the_plan() {
     assert_eq!((plan.bake.image_name.as_str(), plan.bake.reboot), ("shop-monday", Reboot::First));
     assert_eq!((plan.bake.exclude_devices, plan.bake.timeout_minutes), (vec!["/dev/sdf".to_owned()], 60));
     assert_eq!(plan.bake.tags["team"], "web");
-    assert_eq!(plan.claims, [id("monday")]);
+    assert_eq!(plan.claims, [id("monday"), id(INSTANCE)]);
 }
 
 #[tokio::test]
 async fn the_claim_is_written_first_then_the_ledger_then_the_deliveries() {
     let world = World::default();
     plan(&world, request()).await;
-    let keys = [claim_key(&id("web-1")), ledger_key(&id("web-1")), deliveries_key(&id("web-1"), &id(REGION))];
+    let keys = [
+        claim_key(&id("web-1")),
+        claim_key(&id(INSTANCE)),
+        ledger_key(&id("web-1")),
+        deliveries_key(&id("web-1"), &id(REGION)),
+    ];
     assert_eq!(world.bucket.changes(), keys.each_ref().map(|key| format!("put {key}")));
-    let ledger = world.bucket.get(&keys[1]).expect("the ledger");
+    let ledger = world.bucket.get(&keys[2]).expect("the ledger");
     assert_eq!((&ledger["Regions"][0]["Region"], &ledger["Accounts"]), (&json!(REGION), &json!(RECEIVERS)));
     assert_eq!((&ledger["Keys"], &ledger["Run"]["Name"]), (&json!(KEYS), &json!("web-1")));
-    let deliveries = world.bucket.get(&keys[2]).expect("the deliveries");
+    let deliveries = world.bucket.get(&keys[3]).expect("the deliveries");
     let first = json!({
         "Index": 0, "AccountId": RECEIVERS[0], "Region": REGION, "Route": "Copy", "Why": "AWS copies such an image",
         "Relaunch": {}, "KmsKeyId": RECEIVER_KEY,

@@ -95,7 +95,7 @@ fn world() -> World {
 async fn back(world: &World, revoke: Value) -> TakeBack {
     match world.answer(json!({"Revoke": revoke})).await.expect("the request passes") {
         Output::TakeBack(back) => back,
-        Output::Bake(plan) => panic!("a bake: {plan:?}"),
+        other => panic!("it was to be taken back: {other:?}"),
     }
 }
 
@@ -137,5 +137,21 @@ async fn what_is_wrong_with_taking_back_is_all_named() {
     ] {
         let error = world().answer(request.clone()).await.expect_err("it is refused");
         assert!(error.message.contains(said), "{request}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_audit_is_planned_and_nothing_else_is_asked_with_it() {
+    let world = World::default();
+    let answer = world.answer(json!({"Audit": {}})).await.expect("the request passes");
+    let Output::Audit(planned) = answer else { panic!("an audit was asked for: {answer:?}") };
+    assert_eq!((planned.status, planned.run.name.as_str()), ("Audit", "web-1"));
+    for (request, field) in [
+        (json!({"Audit": {}, "InstanceId": "i-0123456789abcdef0"}), "InstanceId"),
+        (json!({"Audit": {"Since": "yesterday"}}), "Audit.Since"),
+        (json!({"Audit": true}), "Audit"),
+    ] {
+        let error = world.answer(request).await.expect_err(field);
+        assert!(error.kind == ErrorKind::InvalidRequest && error.message.contains(&format!("- {field}")), "{error}");
     }
 }

@@ -12,7 +12,7 @@ async fn with_results(deliveries: &[Delivery], results: Value, failure: Value) -
 
 async fn bake(world: &World, image: Value, failure: Value) -> (Outcome, Option<String>, Option<String>) {
     match world.call(of_bake(image, failure)).await.expect("it is reported") {
-        Output::Bake { outcome, error, cause } => (*outcome, error, cause),
+        Output::Bake { outcome, error, cause, metrics: _ } => (*outcome, error, cause),
         other => panic!("the bake's outcome: {other:?}"),
     }
 }
@@ -146,4 +146,41 @@ async fn what_the_bucket_refuses_leaves_the_ledger_open() {
         assert!(error.message.contains(&key), "{error}");
         assert!(world.bucket.get(&ledger_key(&id("web-1"))).is_some(), "{operation} {key}");
     }
+}
+
+#[tokio::test]
+async fn what_a_child_that_died_has_left_keeps_the_ledger_open_for_the_sweep() {
+    for (results, is_open) in [(json!([delivered(0), null]), true), (json!([delivered(0), delivered(1)]), false)] {
+        let world = with_results(&both(), results, Value::Null).await;
+        bake(&world, golden(), Value::Null).await;
+        assert_eq!(world.bucket.get(&ledger_key(&id("web-1"))).is_some(), is_open);
+    }
+}
+
+#[tokio::test]
+async fn strange_grants_are_in_the_outcome_and_counted() {
+    let world = World::with(&both());
+    let mut region = of_region(json!([delivered(0), delivered(1)]), Value::Null);
+    let strange = json!({
+        "KmsKeyId": "arn:aws:kms:us-east-1:111111111111:key/1", "GrantId": "g",
+        "IssuingAccount": "arn:aws:iam::222222222222:root", "GranteePrincipal": "arn:aws:iam::222222222222:role/other",
+    });
+    region["Strange"] = json!([strange]);
+    world.call(region).await.expect("recorded");
+    let Output::Bake { outcome, metrics, error, .. } =
+        world.call(of_bake(golden(), Value::Null)).await.expect("it is reported")
+    else {
+        panic!("the bake's outcome")
+    };
+    assert_eq!(json!(outcome.strange_grants), json!([strange]));
+    assert_eq!((metrics.strange_grants, metrics.delivered, error), (1, 2, None), "everyone has theirs all the same");
+}
+
+#[tokio::test]
+async fn a_grant_that_stays_is_counted() {
+    let cause = r#"{"errorType": "RevokeFailed", "errorMessage": "it stays"}"#;
+    let world = with_results(&both(), json!([]), json!({"Error": "RevokeFailed", "Cause": cause})).await;
+    let answer = world.call(of_bake(golden(), Value::Null)).await.expect("it is reported");
+    let Output::Bake { metrics, .. } = answer else { panic!("the bake's outcome: {answer:?}") };
+    assert_eq!((metrics.revoke_failed, metrics.failed), (1, 2));
 }

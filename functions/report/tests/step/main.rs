@@ -99,7 +99,7 @@ fn of_delivery(delivery: &Delivery, failure: Value) -> Value {
 
 fn of_region(results: Value, failure: Value) -> Value {
     let region = samples::region(&run("web-1"), 2);
-    json!({"Mode": "Region", "Run": run("web-1"), "Region": region, "Results": results, "Failure": failure})
+    json!({"Mode": "Region", "Run": run("web-1"), "Region": region, "Results": results, "Failure": failure, "Strange": []})
 }
 
 fn of_bake(image: Value, failure: Value) -> Value {

@@ -1,6 +1,8 @@
 //! Whatever a run still has in a Region.
 
 use crate::*;
+use ami_bakery_tests::local_aws::{OWNER, RECEIVERS};
+use ami_bakery_tests::samples::at;
 
 #[tokio::test]
 async fn only_this_run_s_grants_of_this_region_are_taken_back() {
@@ -18,12 +20,12 @@ async fn only_this_run_s_grants_of_this_region_are_taken_back() {
     });
     let (one, two) = (revokes(KEYS[0], "g1"), revokes(KEYS[0], "g2"));
     let calls = [&first, &second, &one, &two, &looks("g1", false), &looks("g2", false)];
-    assert_eq!(call(close(), &calls).await.expect("both are gone"), Output { revoked: 2 });
+    assert_eq!(call(close(), &calls).await.expect("both are gone"), revoked(2));
 }
 
 #[tokio::test]
 async fn done_twice_nothing_is_left_to_take_back() {
-    assert_eq!(call(close(), &[&lists(Vec::new())]).await.expect("nothing to do"), Output { revoked: 0 });
+    assert_eq!(call(close(), &[&lists(Vec::new())]).await.expect("nothing to do"), revoked(0));
 }
 
 #[tokio::test]
@@ -33,4 +35,37 @@ async fn what_cannot_be_listed_is_an_error() {
     {
         assert_eq!(call(close(), &[&look_refused(code)]).await.expect_err(code).kind, kind);
     }
+}
+
+/// A grant that somebody has made at a time, in seconds since the run began.
+fn made_by(id: &str, account: &str, grantee: &str, seconds: i64) -> GrantListEntry {
+    GrantListEntry::builder()
+        .grant_id(id)
+        .issuing_account(format!("arn:aws:iam::{account}:root"))
+        .grantee_principal(grantee)
+        .creation_date(aws_sdk_kms::primitives::DateTime::from_secs(at(seconds).epoch_seconds()))
+        .build()
+}
+
+#[tokio::test]
+async fn what_a_receiver_has_granted_meanwhile_is_told_and_left_alone() {
+    let role = "arn:aws:iam::222222222222:role/other";
+    let all = mock!(Client::list_grants).then_output(move || {
+        let grants = [
+            made_by("strange", RECEIVERS[0], role, 60),
+            made_by("older-than-the-run", RECEIVERS[0], role, -60),
+            made_by("by-the-owner", OWNER, role, 60),
+            made_by(
+                "by-ebs-for-it",
+                RECEIVERS[0],
+                "arn:aws:sts::222222222222:assumed-role/aws:ec2-infrastructure/v",
+                60,
+            ),
+        ];
+        ListGrantsOutput::builder().set_grants(Some(grants.to_vec())).build()
+    });
+    let output = call(close(), &[&all]).await.expect("it is no error");
+    assert_eq!(output.revoked, 0);
+    let [strange] = output.strange.as_slice() else { panic!("one is strange: {:?}", output.strange) };
+    assert_eq!((strange.grant_id.as_str(), strange.grantee_principal.as_str()), ("strange", role));
 }

@@ -4,14 +4,14 @@ use crate::*;
 
 #[tokio::test]
 async fn nothing_was_granted() {
-    assert_eq!(call(known(&[]), &[]).await.expect("nothing to do"), Output { revoked: 0 });
+    assert_eq!(call(known(&[]), &[]).await.expect("nothing to do"), revoked(0));
 }
 
 #[tokio::test]
 async fn every_grant_is_revoked_and_seen_gone() {
     let input = known(&[(KEYS[0], "g1"), (KEYS[1], "g2")]);
     let calls = [revokes(KEYS[0], "g1"), revokes(KEYS[1], "g2"), looks("g1", false), looks("g2", false)];
-    assert_eq!(call(input, &calls.each_ref()).await.expect("both are gone"), Output { revoked: 2 });
+    assert_eq!(call(input, &calls.each_ref()).await.expect("both are gone"), revoked(2));
 }
 
 #[tokio::test]
@@ -19,14 +19,14 @@ async fn gone_already_is_success() {
     for code in ["NotFoundException", "InvalidGrantIdException"] {
         let calls = [revoke_refused(code), look_refused(code)];
         let output = call(known(&[(KEYS[0], "g1")]), &calls.each_ref()).await;
-        assert_eq!(output.expect("it is gone"), Output { revoked: 1 }, "{code}");
+        assert_eq!(output.expect("it is gone"), revoked(1), "{code}");
     }
 }
 
 #[tokio::test]
 async fn a_lost_id_is_learnt_by_repeating_the_named_grant() {
     let calls = [creates("g1"), revokes(KEYS[0], "g1"), looks("g1", false)];
-    assert_eq!(call(lost(), &calls.each_ref()).await.expect("it is gone"), Output { revoked: 1 });
+    assert_eq!(call(lost(), &calls.each_ref()).await.expect("it is gone"), revoked(1));
 }
 
 #[tokio::test]
@@ -37,10 +37,10 @@ async fn where_a_grant_is_refused_what_can_be_seen_decides() {
         let listed = lists([("g1", NAME)].into_iter().chain(other_names).collect());
         let calls = [create_refused(code), listed, revokes(KEYS[0], "g1"), looks("g1", false)];
         let output = call(lost(), &calls.each_ref()).await;
-        assert_eq!(output.expect("it is gone"), Output { revoked: 1 }, "{code}");
+        assert_eq!(output.expect("it is gone"), revoked(1), "{code}");
     }
     let calls = [create_refused("AccessDeniedException"), lists(Vec::new())];
-    assert_eq!(call(lost(), &calls.each_ref()).await.expect("there is none"), Output { revoked: 0 });
+    assert_eq!(call(lost(), &calls.each_ref()).await.expect("there is none"), revoked(0));
 }
 
 #[tokio::test]
@@ -62,5 +62,5 @@ async fn an_image_that_is_not_encrypted_has_no_grants() {
         kms_key_ids: Vec::new(),
         grants: None,
     };
-    assert_eq!(call(input, &[]).await.expect("nothing to do"), Output { revoked: 0 });
+    assert_eq!(call(input, &[]).await.expect("nothing to do"), revoked(0));
 }

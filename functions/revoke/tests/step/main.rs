@@ -9,6 +9,7 @@ use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here,
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantOutput};
 use aws_sdk_kms::operation::list_grants::{ListGrantsError, ListGrantsOutput};
+use aws_sdk_kms::operation::retire_grant::{RetireGrantError, RetireGrantOutput};
 use aws_sdk_kms::operation::revoke_grant::{RevokeGrantError, RevokeGrantOutput};
 use aws_sdk_kms::types::GrantListEntry;
 use aws_smithy_mocks::{Rule, mock};
@@ -68,6 +69,16 @@ fn revoke_refused(code: &'static str) -> Rule {
     mock!(Client::revoke_grant).then_error(move || RevokeGrantError::generic(refused(code)))
 }
 
+fn retires(grant: &'static str) -> Rule {
+    mock!(Client::retire_grant)
+        .match_requests(move |asked| asked.grant_id() == Some(grant))
+        .then_output(|| RetireGrantOutput::builder().build())
+}
+
+fn retire_refused(code: &'static str) -> Rule {
+    mock!(Client::retire_grant).then_error(move || RetireGrantError::generic(refused(code)))
+}
+
 /// A look for one grant by its id.
 fn looks(grant: &'static str, there: bool) -> Rule {
     mock!(Client::list_grants)
@@ -84,6 +95,10 @@ fn lists(grants: Vec<(&'static str, &'static str)>) -> Rule {
     mock!(Client::list_grants)
         .match_requests(|asked| asked.key_id() == Some(KEYS[0]) && asked.grant_id().is_none())
         .then_output(move || page(grants.clone(), None))
+}
+
+fn revoked(revoked: usize) -> Output {
+    Output { revoked, strange: Vec::new() }
 }
 
 fn page(grants: Vec<(&str, &str)>, next: Option<&str>) -> ListGrantsOutput {

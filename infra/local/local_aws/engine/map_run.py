@@ -46,6 +46,10 @@ class MapRun:
         self._record.status, self._record.stop_date = "RUNNING", None
         return self._record
 
+    def redriven(self):
+        """The executions that are redriven, not those that are only begun now."""
+        return [self._children[at] for at in self._todo if at in self._children]
+
     def _has_succeeded(self, at):
         return at in self._children and self._children[at].status == "SUCCEEDED"
 

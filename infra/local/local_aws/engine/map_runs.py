@@ -31,6 +31,7 @@ def _evaluate(self, env):
     else:
         _add_event(env, "MapRunStarted", mapRunStartedEventDetails={"mapRunArn": record.map_run_arn})
     try:
+        _ask_the_role(env, run)
         if not run:
             if eval_input.item_reader:
                 eval_input.item_reader.eval(env=env)
@@ -50,6 +51,21 @@ def _evaluate(self, env):
     env.stack.append(results)
     _add_event(env, "MapRunSucceeded")
     record.set_stop("SUCCEEDED")
+
+
+def _ask_the_role(env, run):
+    """AWS starts and redrives the executions of a Map Run in the name of the machine's role; moto asks nobody."""
+    from ..rules import map_runs
+    from ..rules.switches import switch
+
+    role = env.aws_execution_details.role_arn
+    if run:
+        refusals = [map_runs.redrive_refusal(role, child.execution_arn) for child in run.redriven()]
+    else:
+        machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
+        refusals = [map_runs.start_refusal(role, machine.partition("/")[0])]
+    for refusal in filter(None, refusals):
+        raise failure(env, switch("map-run-refused-error"), refusal)
 
 
 def _with_redrives(describe):

@@ -22,6 +22,7 @@ from . import (
     copies,
     copy_snapshots,
     creating,
+    event_targets,
     fates,
     grant_calls,
     grant_lists,
@@ -37,6 +38,7 @@ from . import (
     lineage,
     managed_instances,
     managed_keys,
+    map_runs,
     multi_region,
     object_deletion,
     public_access,
@@ -44,6 +46,7 @@ from . import (
     recycle_bin,
     registering,
     retiring,
+    schedule_roles,
     snapshots,
     subscriptions,
     telling,
@@ -103,6 +106,9 @@ MODULES = [
     telling,
     object_deletion,
 ]
+
+# What others ask when they act for AWS: the engine, EventBridge and its Scheduler.
+ASKED = [map_runs, event_targets, schedule_roles]
 
 _installed = False
 

@@ -5,6 +5,7 @@ from moto.ec2.models.instances import Instance
 
 from . import instance_states, pages
 from .creating import find_instance
+from .errors import ec2
 from .images import NATURE
 from .registry import rule
 from .timing import REBOOT_QUEUE_SECONDS, STATUS_CHECK_SECONDS, now
@@ -85,7 +86,17 @@ def reboot_instances(response):
     return EmptyResult()
 
 
-@rule("reboot-ignores-terminated", pages.ec2("RebootInstances"), without=lambda instances: instances)
+def _refused(instances):
+    """As other calls refuse an instance in the wrong state."""
+    wrong = [instance.id for instance in instances if instance.state != "running"]
+    if wrong:
+        raise ec2(
+            "IncorrectInstanceState", f"The instance '{wrong[0]}' is not in a state from which it can be rebooted."
+        )
+    return instances
+
+
+@rule("reboot-ignores-terminated", pages.ec2("RebootInstances"), without=_refused)
 def _rebootable(instances):
     """RebootInstances ignores terminated instances."""
     return [instance for instance in instances if instance.state == "running"]

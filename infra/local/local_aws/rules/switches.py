@@ -52,6 +52,7 @@ SWITCHES = {
     "snapshot-copies-at-once": Switch(20, "CopySnapshot in progress, by account and destination Region"),
     "image-copies-are-snapshot-copies": Switch(False, "the snapshots of CopyImage count as CopySnapshot does"),
     "protected-image-code": Switch("OperationNotPermitted", "code of DeregisterImage of a protected image"),
+    "map-run-refused-error": Switch("States.Runtime", "error of a Distributed Map whose role may not start executions"),
     "recycle-bin-days": Switch(0.0, "how long deregistered images are kept; 0 stands for no retention rule"),
     "create-images-at-once": Switch(5, "CreateImage without reboot in progress on one instance"),
     "progress-irregular": Switch(True, "a snapshot's progress comes in steps, stalls, and stays at 99% for a while"),
