@@ -54,9 +54,12 @@ pub async fn have_arrived(
     Ok(())
 }
 
-/// What EC2 and EBS hold for as long as they use a key for somebody.
-/// <https://docs.aws.amazon.com/kms/latest/developerguide/services-ebs.html>
-const OF_AWS: &str = ":assumed-role/aws:";
+/// What EC2 and EBS hold for as long as they use a key for somebody: a session of theirs, a service by its name, or, in
+/// a field of its own, a service and no principal.
+/// <https://docs.aws.amazon.com/kms/latest/APIReference/API_GrantListEntry.html>
+fn is_of_aws(grantee: Option<&str>) -> bool {
+    grantee.is_none_or(|grantee| grantee.contains(":assumed-role/aws:") || grantee.ends_with(".amazonaws.com"))
+}
 
 /// A grant before it is made: the same one again gives the same grant.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,8 +186,9 @@ impl Grants {
             |issuer: &str| [self.here.account_id.as_str(), key.account()].iter().any(|own| issuer.contains(own));
         let is_strange = |entry: &&GrantListEntry| {
             let is_new = entry.creation_date().is_none_or(|made| made.secs() >= since.epoch_seconds());
-            let is_of_aws = entry.grantee_principal().is_some_and(|grantee| grantee.contains(OF_AWS));
-            is_new && !is_of_aws && entry.issuing_account().is_some_and(|issuer| !at_home(issuer))
+            is_new
+                && !is_of_aws(entry.grantee_principal())
+                && entry.issuing_account().is_some_and(|issuer| !at_home(issuer))
         };
         let told = |entry: &GrantListEntry| StrangeGrant {
             kms_key_id: key.clone(),

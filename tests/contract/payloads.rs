@@ -184,7 +184,9 @@ fn a_delivery_s_result_is_small() {
     let relaunched = json!({
         "Index": 999, "ImageId": "ami-0123456789abcdef0", "SizeGiB": 65_536, "Route": "Relaunch", "Sealed": false,
     });
-    let failed = json!({"Index": 999, "Route": "Relaunch", "Error": "States.ExceedToleratedFailureThreshold"});
+    let failed = json!({
+        "Index": 999, "Route": "Relaunch", "Error": "States.ExceedToleratedFailureThreshold", "Left": false,
+    });
     let written: Vec<Value> = states()
         .into_iter()
         .filter(|state| state.machine == "DeliverToReceivers")

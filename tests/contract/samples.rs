@@ -162,6 +162,7 @@ pub fn values(variable: &str) -> Vec<Value> {
             json!([]),
         ],
         "imageLook" | "hopLook" | "copyLook" => vec![json(pending()), json(look), Value::Null],
+        "left" | "lost" => vec![json!(false), json!(true)],
         "strange" => vec![json!([strange()]), json!([])],
         "instance" => instances().into_iter().chain([Value::Null]).collect(),
         "attempt" | "looks" | "copyLooks" | "hopLooks" => vec![json!(1)],

@@ -17,7 +17,10 @@ pub fn effects(state: &str) -> &'static [Action] {
         "TerminateInstance" => &[("ec2", "TerminateInstances")],
         "RevokeKey" | "TakeBackKeys" => &[("kms", "RevokeGrant")],
         "StopSharing" => &[("ec2", "ModifyImageAttribute"), ("ec2", "ModifySnapshotAttribute"), ("s3", "DeleteObject")],
-        "TakeBackSharing" => &[("ec2", "ModifyImageAttribute"), ("s3", "PutObject")],
+        "SweepRegion" => &[("ec2", "DeregisterImage")],
+        "TakeBackSharing" => {
+            &[("ec2", "ModifyImageAttribute"), ("ec2", "ModifySnapshotAttribute"), ("s3", "PutObject")]
+        }
         "KeepSharing" => &[("s3", "PutObject"), ("s3", "DeleteObject")],
         "RecordRegion" | "RecordFailure" => &[("s3", "PutObject")],
         "Report" => &[("s3", "PutObject"), ("events", "PutEvents"), ("s3", "DeleteObject")],
@@ -30,7 +33,7 @@ pub fn reads(state: &str) -> Option<Action> {
     match state {
         "LookAtImage" | "LookAtHop" | "LookAtCopy" => Some(("ec2", "DescribeImages")),
         "LookAtInstance" => Some(("ec2", "DescribeInstances")),
-        "CloseKeys" => Some(("kms", "ListGrants")),
+        "CloseKeys" | "Audit" => Some(("kms", "ListGrants")),
         _ => None,
     }
 }

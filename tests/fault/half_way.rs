@@ -193,12 +193,8 @@ async fn credentials_that_expire_half_way() {
     run("credentials", all).await;
 }
 
-/// OPEN: what a child that dies leaves pending or running in the receiver's account stays, since its key is closed and
-/// its run ends well. These are run when asked for, until a state after `DeliverToReceivers` takes care of it.
-const OPEN: [&str; 3] = ["LookAtInstance", "CreateReceiverImage", "TerminateInstance"];
-
 /// In ways that no Catch sees.
-fn dying(of: impl Fn(&str) -> bool) -> Vec<Combination> {
+fn dying() -> Vec<Combination> {
     let dies = |state: State| {
         let fault = json!({
             "service": "states", "action": "EnterState", "state": state.name, "item": "0/1", "error": "States.Runtime",
@@ -206,18 +202,12 @@ fn dying(of: impl Fn(&str) -> bool) -> Vec<Combination> {
         let scenario = scenario_of(&state.name);
         combination(&state.name, "dies of States.Runtime", scenario, vec![fault], Expected::OneDelivery)
     };
-    tasks().into_iter().filter(|state| state.machine == DELIVERIES && of(&state.name)).map(dies).collect()
+    tasks().into_iter().filter(|state| state.machine == DELIVERIES).map(dies).collect()
 }
 
 #[tokio::test]
 async fn a_child_that_dies_unseen() {
-    run("dies", dying(|state| !OPEN.contains(&state))).await;
-}
-
-#[tokio::test]
-#[ignore = "open: see above"]
-async fn a_child_that_dies_unseen_with_something_under_way() {
-    run("dies_open", dying(|state| OPEN.contains(&state))).await;
+    run("dies", dying()).await;
 }
 
 #[tokio::test]

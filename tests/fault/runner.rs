@@ -34,7 +34,14 @@ pub async fn one(scene: &mut Scene, combination: &Combination) -> Row {
     scene.aws.forget_calls();
     scene.aws.inject(&[faults.clone(), scenario.faults()].concat());
     let ended = scene.bake(&name, &scenario.request(scene)).await;
-    let again = if scenario.is_taken_back() { Some(take_back(scene, &name).await) } else { None };
+    let mut again = None;
+    if scenario.is_taken_back() {
+        if ended.status == ExecutionStatus::Aborted {
+            // What was in flight lands first.
+            scene.is_closed().await;
+        }
+        again = Some(take_back(scene, &name).await);
+    }
     let struck = scene.aws.faults()[..faults.len()].iter().all(|fault| fault["struck"].as_u64() > Some(0));
     judge(scene, combination, Trial { name, ended, again, struck, excused: Vec::new() }).await
 }

@@ -29,6 +29,12 @@ pub enum Scenario {
     ExistingImage,
     DryRun,
     Refused,
+    /// Who has access is asked for.
+    Audit,
+    /// And cannot be told.
+    NotAudited,
+    /// A delivery dies while its copy is under way.
+    ChildDies,
 }
 
 /// The one that comes through a state.
@@ -56,6 +62,9 @@ pub fn scenario_of(state: &str) -> Scenario {
         "KeepSharing" => KeepSharing,
         "WaitForInstance" => RebootFirst,
         "ShowPlan" => DryRun,
+        "Audit" | "Audited" => Audit,
+        "NotAudited" => NotAudited,
+        "SweepRegion" => ChildDies,
         "Refused" => Refused,
         // A new state is tried with this, and told of if that does not come through it.
         _ => Copies,
@@ -70,7 +79,8 @@ impl Scenario {
         });
         let second = &mut request["Receivers"][1];
         match self {
-            Self::Copies | Self::OneFails => {}
+            Self::Copies | Self::OneFails | Self::ChildDies => {}
+            Self::Audit | Self::NotAudited => return json!({"Audit": {}}),
             Self::Hop => {
                 second["Regions"] = json!([ELSEWHERE]);
                 second["KmsKeyId"] = json!(scene.receivers_key);
@@ -103,6 +113,14 @@ impl Scenario {
             Self::NotTakenBack => vec![json!({
                 "service": "ec2", "state": "TakeBackSharing", "error": "UnauthorizedOperation", "times": 1_000_000,
             })],
+            Self::NotAudited => vec![json!({
+                "service": "lambda", "action": "Invoke", "state": "Audit", "error": "Runtime.OutOfMemory",
+                "times": 1_000_000,
+            })],
+            Self::ChildDies => vec![json!({
+                "service": "states", "action": "EnterState", "state": "WaitForCopy", "item": "0/1",
+                "error": "States.Runtime",
+            })],
             _ => Vec::new(),
         }
     }
@@ -110,8 +128,8 @@ impl Scenario {
     /// How many are delivered, and how many not.
     pub fn outcome(self) -> Option<(u64, u64)> {
         match self {
-            Self::DryRun | Self::Refused => None,
-            Self::OneFails => Some((1, 1)),
+            Self::DryRun | Self::Refused | Self::Audit | Self::NotAudited => None,
+            Self::OneFails | Self::ChildDies => Some((1, 1)),
             _ => Some((2, 0)),
         }
     }

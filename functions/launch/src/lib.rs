@@ -55,6 +55,9 @@ pub struct Input {
     /// To terminate: why, if something failed.
     #[serde(default)]
     pub failure: Option<Failure>,
+    /// To terminate: whether an answer to launching may have been lost before the last one.
+    #[serde(default)]
+    pub lost: bool,
     /// How often the state machine has tried this already.
     pub retries: u32,
 }

@@ -22,22 +22,20 @@ impl ThisInstance<'_> {
         let instance = self.described(id).await?;
         let sealing = self.input.last.as_ref().and_then(|last| last.sealing.clone());
         let state = instance.state().and_then(|state| state.name()).cloned().unwrap_or(InstanceStateName::Pending);
-        match state {
-            InstanceStateName::Terminated | InstanceStateName::ShuttingDown => self.ended(id, &instance),
-            InstanceStateName::Stopped if sealing.is_some() => {
-                Ok(Output::Ready { instance_id: id.clone(), sealed: true })
-            }
-            InstanceStateName::Stopped | InstanceStateName::Stopping if sealing.is_none() => self.error(
+        match (state, sealing) {
+            (InstanceStateName::Terminated | InstanceStateName::ShuttingDown, _) => self.ended(id, &instance),
+            (InstanceStateName::Stopped, Some(sealing)) => self.shut_down(id, &sealing).await,
+            (InstanceStateName::Stopped | InstanceStateName::Stopping, None) => self.error(
                 ErrorKind::ImageFailed,
                 format!("the temporary instance {id} has shut down by itself before it could be imaged."),
             ),
-            InstanceStateName::Running if sealing.is_some() => {
+            (InstanceStateName::Running, Some(sealing)) => {
                 self.sealed(id, sealing, is_windows(instance.platform())).await
             }
-            InstanceStateName::Running if self.status_is_ok(id).await? => self.booted(id).await,
+            (InstanceStateName::Running, None) if self.status_is_ok(id).await? => self.booted(id).await,
             // On its way down to be imaged, and on its way up.
-            _ if sealing.is_some() => self.pending(id, sealing, u64::MAX, "been sealed"),
-            _ => self.pending(id, None, LONGEST_BOOT_SECONDS, "passed its status checks"),
+            (_, sealing @ Some(_)) => self.pending(id, sealing, u64::MAX, "been sealed"),
+            (_, None) => self.pending(id, None, LONGEST_BOOT_SECONDS, "passed its status checks"),
         }
     }
 

@@ -41,7 +41,7 @@ impl ThisInstance<'_> {
             Some(command_id) => command_id.to_owned(),
             None => {
                 let send = ssm.send_command().document_name(document).instance_ids(id.as_str());
-                let answer = send.comment(format!("AMI Bakery seals {}", self.id)).send().await;
+                let answer = send.comment("AMI Bakery: seals the instance before it is imaged").send().await;
                 let sent = match answer.doing("ssm:SendCommand", format!("{document} on {id}"), self.place) {
                     Err(error) if error.is("InvalidInstanceId") => return Ok(None),
                     Err(error) if error.is("InvalidDocument") => return Err(error.as_kind(ErrorKind::InvalidRequest)),
@@ -54,21 +54,41 @@ impl ThisInstance<'_> {
         Ok(Some(Sealing { command_id, since: self.input.now, succeeded_at: None }))
     }
 
-    /// Whether a running instance is done with its sealing. One that is stopped is.
+    /// It has shut down while it was being sealed: by the document, unless the command is known to have failed. (SSM may
+    /// well hear no more of the command.)
+    pub(crate) async fn shut_down(&self, id: &InstanceId, sealing: &Sealing) -> Result<Output, StepError> {
+        match self.status_of(id, sealing).await? {
+            CommandInvocationStatus::Failed | CommandInvocationStatus::Cancelled => self.not_sealed(id, sealing),
+            _ => Ok(Output::Ready { instance_id: id.clone(), sealed: true }),
+        }
+    }
+
+    async fn status_of(&self, id: &InstanceId, sealing: &Sealing) -> Result<CommandInvocationStatus, StepError> {
+        let ssm = self.clients.ssm.at(self.place, self.input.now).await?;
+        let ask = ssm.get_command_invocation().command_id(&sealing.command_id).instance_id(id.as_str()).send().await;
+        match ask.doing("ssm:GetCommandInvocation", &sealing.command_id, self.place) {
+            Err(error) if error.is("InvocationDoesNotExist") => Ok(CommandInvocationStatus::Pending),
+            answer => Ok(answer?.status().cloned().unwrap_or(CommandInvocationStatus::Pending)),
+        }
+    }
+
+    fn not_sealed(&self, id: &InstanceId, sealing: &Sealing) -> Result<Output, StepError> {
+        let message = format!(
+            "the command {} that seals the temporary instance {id} has failed; see its output in Systems Manager, Run \
+             Command.",
+            sealing.command_id
+        );
+        self.error(ErrorKind::ImageFailed, message)
+    }
+
+    /// Whether a running instance is done with its sealing.
     pub(crate) async fn sealed(
         &self,
         id: &InstanceId,
-        sealing: Option<Sealing>,
+        mut sealing: Sealing,
         is_windows: bool,
     ) -> Result<Output, StepError> {
-        let Some(mut sealing) = sealing else { return self.pending(id, None, u64::MAX, "been sealed") };
-        let ssm = self.clients.ssm.at(self.place, self.input.now).await?;
-        let ask = ssm.get_command_invocation().command_id(&sealing.command_id).instance_id(id.as_str()).send().await;
-        let status = match ask.doing("ssm:GetCommandInvocation", &sealing.command_id, self.place) {
-            Err(error) if error.is("InvocationDoesNotExist") => CommandInvocationStatus::Pending,
-            answer => answer?.status().cloned().unwrap_or(CommandInvocationStatus::Pending),
-        };
-        match status {
+        match self.status_of(id, &sealing).await? {
             CommandInvocationStatus::Success => {
                 let since = *sealing.succeeded_at.get_or_insert(self.input.now);
                 if !is_windows && self.input.now.seconds_since(since) >= SHUTDOWN_SECONDS {
@@ -78,15 +98,7 @@ impl ThisInstance<'_> {
             CommandInvocationStatus::Cancelled
             | CommandInvocationStatus::Cancelling
             | CommandInvocationStatus::Failed
-            | CommandInvocationStatus::TimedOut => {
-                let message = format!(
-                    "the command {} that seals the temporary instance {id} is {}; see its output in Systems Manager, \
-                     Run Command.",
-                    sealing.command_id,
-                    status.as_str()
-                );
-                return self.error(ErrorKind::ImageFailed, message);
-            }
+            | CommandInvocationStatus::TimedOut => return self.not_sealed(id, &sealing),
             _ => {}
         }
         if self.input.now.seconds_since(sealing.since) > LONGEST_SEAL_SECONDS {

@@ -41,7 +41,7 @@ impl ThisInstance<'_> {
         };
         have_arrived(&self.clients.kms, &source.kms_key_ids, self.place, self.input.now).await?;
         let answer = self.run(&image, &relaunch, instance_type).await;
-        let refused = |error: &StepError| NOT_THIS_TYPE.iter().any(|code| error.is(code));
+        let refused = |error: &StepError| NOT_THIS_TYPE.iter().any(|code| error.is(code)) || lacks_drivers(error);
         match answer {
             Ok(instance_id) => Ok(Output::Pending { instance_id, check_after_seconds: BOOT_SECONDS, sealing: None }),
             Err(error) if refused(&error) && tried + 1 < types.len() => {
@@ -142,6 +142,12 @@ impl ThisInstance<'_> {
             .doing("ec2:RunInstances", format!("{source} as {instance_type}"), self.place)?;
         known(answer.instances().first().and_then(|instance| instance.instance_id()))
     }
+}
+
+/// The image has no driver for the network of a newer type. EC2 has no code of its own for it, only this text.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/enhanced-networking-ena.html>
+fn lacks_drivers(error: &StepError) -> bool {
+    error.is("InvalidParameterCombination") && error.message.contains("Elastic Network Adapter")
 }
 
 fn boots(image: &Image) -> Boots {

@@ -15,7 +15,8 @@ impl ThisInstance<'_> {
             Some(id) => vec![id.clone()],
             None => self.ours().await?,
         };
-        let answer_was_lost = self.input.failure.as_ref().is_some_and(|failure| !Failure::is_refusal(failure));
+        let answer_was_lost =
+            self.input.lost || self.input.failure.as_ref().is_some_and(|failure| !Failure::is_refusal(failure));
         if instances.is_empty() && answer_was_lost && self.input.retries < LOOKS {
             return self.error(
                 ErrorKind::NotVisibleYet,

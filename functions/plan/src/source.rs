@@ -6,8 +6,10 @@ use bakery::form::Problems;
 use bakery::ids::{BakeId, ImageId, ImageName, InstanceId, KeyArn};
 use bakery::images::{self, known};
 use bakery::names::{BAKE_TAG, STACK_TAG};
+use bakery::outcome::Outcome;
 use bakery::readiness::{ImageLook, keys};
 use bakery::request::{Reboot, Request, Source};
+use bakery::store::report_key;
 use bakery::{Context, ErrorKind, StepError};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -55,13 +57,24 @@ pub async fn find(
             Source::InstanceTags(_) | Source::Image(_) => None,
         };
         let name = request.image_name.clone().or_else(|| named_like(&image, bake_id));
-        return of_image(clients, ("BakeId", json!(bake_id)), image, instance_id, name, None, problems).await;
+        // While it is pending, a reboot of the instance would spoil it.
+        let claim = instance_id.as_ref().filter(|_| image.state == "pending");
+        let claim = claim.and_then(|id| BakeId::try_from(id.as_str()).ok());
+        return of_image(clients, ("BakeId", json!(bake_id)), image, instance_id, name, claim, problems).await;
     }
     let field = match source {
         Source::Instance(id) => ("InstanceId", json!(id)),
         Source::InstanceTags(tags) => ("InstanceTags", json!(tags)),
         Source::Image(id) => ("ImageId", json!(id)),
     };
+    if let Some(delivered) = gone(clients, bake_id).await? {
+        let rule = format!(
+            "an earlier run of this bake has delivered image {delivered}, which is gone; what was made of it would count \
+             as delivered, so start the bake under another name"
+        );
+        problems.add("BakeId", Some(json!(bake_id)), rule);
+        return Ok(None);
+    }
     let Some(instance) = instance(clients, source, &field, problems).await? else { return Ok(None) };
     of_instance(clients, request, field, &instance, problems).await
 }
@@ -72,6 +85,13 @@ async fn earlier(clients: &Clients, bake_id: Option<&BakeId>) -> Result<Option<I
     let tags = [(STACK_TAG, clients.stack.as_str()), (BAKE_TAG, bake_id.as_str())];
     let images = images::tagged(&ec2, &tags, &clients.here).await?;
     Ok(images.into_iter().find(ImageLook::is_golden))
+}
+
+/// The golden image that an earlier run of the bake has delivered to somebody, as its report says.
+async fn gone(clients: &Clients, bake_id: Option<&BakeId>) -> Result<Option<ImageId>, StepError> {
+    let Some(bake_id) = bake_id else { return Ok(None) };
+    let report = clients.store.get::<Outcome>(&report_key(bake_id)).await?.map(|stored| stored.value);
+    Ok(report.filter(|outcome| outcome.delivered > 0).and_then(|outcome| outcome.image_id))
 }
 
 /// The prefix that the earlier run gave it.

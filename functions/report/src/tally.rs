@@ -18,7 +18,7 @@ pub struct RegionResults {
     /// What went wrong for the Region as a whole.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Failure>,
-    /// Deliveries whose child execution ended without a result: nobody knows what it has left.
+    /// Deliveries that have left something, or may have, their child execution having ended without a result.
     #[serde(default)]
     pub dead: usize,
     /// What others than the owner have granted on the owner's keys.
@@ -43,6 +43,9 @@ struct Ended {
     route: Option<Route>,
     /// Of a temporary instance, whether it was sealed before it was imaged.
     sealed: Option<bool>,
+    /// Whether its copy or its temporary instance could not be removed.
+    #[serde(default)]
+    left: bool,
 }
 
 impl From<Value> for ChildResult {
@@ -65,7 +68,7 @@ pub async fn region(
     let planned: Vec<Delivery> = store.require(&region.deliveries_key).await?;
     let ended: HashMap<_, _> =
         results.iter().filter_map(|result| result.0.as_ref()).map(|end| (end.index, end)).collect();
-    let dead = planned.iter().filter(|delivery| !ended.contains_key(&delivery.index)).count();
+    let dead = planned.iter().filter(|delivery| ended.get(&delivery.index).is_none_or(|end| end.left)).count();
     let outcomes = planned.into_iter().map(|delivery| {
         let (ended, failure) = (ended.get(&delivery.index).copied(), failure.as_ref());
         async move {

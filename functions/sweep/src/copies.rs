@@ -19,8 +19,8 @@ const AT_ONCE: usize = 16;
 /// adopts it. A hop goes, unless it was to stay.
 ///
 /// # Errors
-/// The first of what some receivers refuse, when all others are done.
-pub async fn cancel(clients: &Clients, left: &Left) -> Result<usize, StepError> {
+/// When the lists cannot be read. What one receiver refuses is an answer like any other.
+pub async fn cancel(clients: &Clients, left: &Left) -> Result<Vec<Result<usize, StepError>>, StepError> {
     // Nobody was delivered to, if the list was never written.
     let planned = clients.store.get::<Vec<Delivery>>(&left.region.deliveries_key).await?;
     let mut deliveries = planned.map(|stored| stored.value).unwrap_or_default();
@@ -33,7 +33,7 @@ pub async fn cancel(clients: &Clients, left: &Left) -> Result<usize, StepError> 
         let goes = |copy: &ImageLook| copy.state != "available" || !(left.keep_hops || stays.contains(&copy.image_id));
         answers.push(one(clients, left, hop, now, goes).await);
     }
-    answers.into_iter().sum()
+    Ok(answers)
 }
 
 async fn one(

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 /// # Errors
 /// `RevokeFailed`, else AWS's.
 pub async fn close(clients: &Clients, left: &Left) -> Result<usize, StepError> {
-    let prefix = names::run_grants(&clients.stack, &left.run.name);
+    let (prefix, suffix) = (names::run_grants(&clients.stack, &left.run.name), format!("/{}", left.region.region));
     let mut found = Vec::new();
     for key in &left.kms_key_ids {
-        found.extend(clients.grants.listed(key, |name| name.starts_with(&prefix)).await?);
+        found.extend(clients.grants.listed(key, |name| name.starts_with(&prefix) && name.ends_with(&suffix)).await?);
     }
     clients.grants.take_back(&found).await?;
     Ok(found.len())

@@ -100,6 +100,8 @@ pub enum Output {
         left: Vec<Left>,
         /// Deliveries may still be under way for some seconds after their run has ended.
         is_still: bool,
+        /// Entries of the ledger that cannot be read: a person has to look at them.
+        problems: Vec<String>,
     },
     Audit {
         grant_count: usize,
@@ -125,7 +127,10 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
         Input::Find {} => runs::find(clients).await,
         Input::Region(left) => {
             let mut swept = Swept::default();
-            swept.add(copies::cancel(clients, &left).await);
+            match copies::cancel(clients, &left).await {
+                Ok(answers) => answers.into_iter().for_each(|answer| swept.add(answer)),
+                Err(error) => swept.add(Err(error)),
+            }
             swept.add(grants::close(clients, &left).await);
             swept.add(sharing::stop(clients, &left).await);
             swept.done()

@@ -3,29 +3,59 @@
 use crate::{Clients, Left, Output};
 use aws_sdk_sfn::types::{ExecutionStatus, MapRunStatus};
 use bakery::ids::{BakeId, KeyArn};
-use bakery::ledger::Ledger;
-use bakery::{Context, StepError};
+use bakery::ledger::{Claim, Ledger};
+use bakery::store::claim_key;
+use bakery::{Context, ErrorKind, StepError};
 
-/// A run removes its entry before it ends, so an entry without a run is one that died.
+/// A state holds 256 KiB; what does not fit is found when others are forgotten.
+const MOST_BYTES: usize = 150_000;
+
+/// A run removes its entry before it ends, so an entry without a run is one that died. While another run goes on with
+/// the bake, what the dead one has left may have become that one's: it is looked at when that is over.
 ///
 /// # Errors
 /// AWS's.
 pub async fn find(clients: &Clients) -> Result<Output, StepError> {
-    let (mut runs, mut left, mut is_still) = (Vec::new(), Vec::new(), true);
+    let (mut runs, mut left, mut is_still, mut problems) = (Vec::new(), Vec::new(), true, Vec::new());
+    let mut bytes = 0;
     for key in clients.store.list("open/").await? {
-        let Some(ledger) = clients.store.get::<Ledger>(&key).await?.map(|stored| stored.value) else { continue };
-        if is_running(clients, &ledger.run.arn).await? {
+        let ledger = match clients.store.get::<Ledger>(&key).await {
+            Ok(Some(stored)) => stored.value,
+            Ok(None) => continue,
+            Err(error) if error.kind == ErrorKind::Unexpected => {
+                problems.push(error.message);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if is_running(clients, &ledger.run.arn).await? || is_gone_on_with(clients, &ledger).await? {
             continue;
         }
         is_still &= !has_open_map_run(clients, &ledger.run.arn).await?;
-        runs.push(ledger.run.clone());
-        left.extend(parts(ledger));
+        let (run, parts) = (ledger.run.clone(), parts(ledger));
+        bytes += serde_json::to_string(&parts).map_or(0, |text| text.len());
+        if bytes > MOST_BYTES && !runs.is_empty() {
+            break;
+        }
+        runs.push(run);
+        left.extend(parts);
     }
-    Ok(Output::Found { runs, left, is_still })
+    Ok(Output::Found { runs, left, is_still, problems })
+}
+
+/// Whether another run that is in progress has the bake.
+async fn is_gone_on_with(clients: &Clients, ledger: &Ledger) -> Result<bool, StepError> {
+    let claim = clients.store.get::<Claim>(&claim_key(&ledger.bake.bake_id)).await?;
+    match claim.filter(|claim| claim.value.run.arn != ledger.run.arn) {
+        Some(claim) => is_running(clients, &claim.value.run.arn).await,
+        None => Ok(false),
+    }
 }
 
 fn parts(ledger: Ledger) -> Vec<Left> {
-    let Ledger { run, bake, regions, keys, keep_hops, .. } = ledger;
+    let Ledger { run, mut bake, regions, keys, keep_hops, .. } = ledger;
+    // Nothing is made any more that would carry them.
+    bake.tags.clear();
     let part = |region: bakery::plan::PlannedRegion| {
         let kms_key_ids: Vec<KeyArn> =
             keys.iter().filter(|key| key.region() == region.region.as_str()).cloned().collect();

@@ -79,4 +79,5 @@ _OWN = {
     ("PUT", "faults"): lambda environ: faults.replace(_body(environ)),
     ("DELETE", "faults"): lambda environ: faults.replace([]),
     ("GET", "clock"): lambda environ: clock.state(),
+    ("PUT", "clock"): lambda environ: clock.set_speed(_body(environ).get("speed")),
 }

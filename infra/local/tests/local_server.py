@@ -1,5 +1,6 @@
 """A local AWS as a child process, its clients, and its state machines."""
 
+import contextlib
 import functools
 import itertools
 import json
@@ -40,7 +41,7 @@ class LocalServer:
     there are any."""
 
     def __init__(self, folder, functions, speed=3600, receivers=()):
-        self.folder, self.log = folder, folder / "local-aws.log"
+        self.speed, self.folder, self.log = speed, folder, folder / "local-aws.log"
         self._command = [sys.executable, "-m", "local_aws", "serve", *([] if receivers else ["--no-stack"])]
         self._command += ["--dir", folder, "--functions", functions]
         # Nothing of who runs the tests reaches it.
@@ -86,6 +87,15 @@ class LocalServer:
         request = urllib.request.Request(f"{self.endpoint}/local-aws/{path}", data, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read())
+
+    @contextlib.contextmanager
+    def slow(self, speed=1):
+        """AWS time is no faster than ours: what is done meanwhile is not late, however busy this machine is."""
+        self.own("PUT", "clock", {"speed": speed})
+        try:
+            yield
+        finally:
+            self.own("PUT", "clock", {"speed": self.speed})
 
     @functools.cache
     def client(self, service, region="us-east-1", access_key="owner", secret="secret", token=None):

@@ -6,6 +6,14 @@ import pytest
 from botocore.exceptions import ClientError
 from local_server import OTHER, OWNER, RECEIVER, unique
 
+
+@pytest.fixture(autouse=True)
+def slow(aws):
+    """An hour's credentials would be over in a second."""
+    with aws.slow():
+        yield
+
+
 CALLER = f"arn:aws:iam::{OWNER}:role/Caller"
 
 
@@ -145,7 +153,8 @@ def test_credentials_expire_in_aws_time(aws, machines):
     ]
     for _, call in asked:
         call()
-    machines.output({"Wait": {"Type": "Wait", "Seconds": hours * 3600, "End": True}})
+    with aws.slow(aws.speed):
+        machines.output({"Wait": {"Type": "Wait", "Seconds": hours * 3600, "End": True}})
     for code, call in asked:
         refused(code, call)
 

@@ -70,6 +70,16 @@ def test_one_waits_and_another_is_busy(by_hand, machine_time):
         assert by_hand.now() == 1000 + 1
 
 
+def test_the_speed_is_another_from_now_on(by_hand, machine_time):
+    machine_time.seconds += 1
+    by_hand.set_speed(10)
+    assert by_hand.now() == 1000 + 60
+    machine_time.seconds += 1
+    assert by_hand.now() == 1000 + 60 + 10
+    with pytest.raises(ValueError, match="0.0 times"):
+        by_hand.set_speed(0)
+
+
 def test_state(by_hand, machine_time):
     assert by_hand.state() == {"now": 1000, "busy": 0, "speed": 60, "alarms": 0}
     with by_hand.busy():
@@ -116,6 +126,15 @@ def test_an_alarm_rings_in_time(fast):
     fast.call_in(250, lambda: (told.append(fast.now()), rung.set()))
     assert rung.wait(PATIENCE)
     assert told[0] >= begin + 250
+
+
+def test_an_alarm_rings_sooner_when_time_is_sped_up(fast):
+    fast.set_speed(0.001)
+    rung = threading.Event()
+    fast.call_in(50, rung.set)
+    assert not rung.wait(0.1), "the ringer waits for it"
+    fast.set_speed(1_000_000)
+    assert rung.wait(PATIENCE)
 
 
 def test_a_cancelled_alarm_does_not_ring(fast):

@@ -197,8 +197,9 @@ def test_an_image_that_fails_says_why(aws, told, instance):
     source = ec2.create_image(InstanceId=instance, Name=unique("image"))["ImageId"]
     wait_until_available(ec2, source)
     copy = {"SourceImageId": source, "SourceRegion": "us-east-1", "Encrypted": True, "KmsKeyId": key}
-    image = ec2.copy_image(Name=unique("image"), **copy)["ImageId"]
-    kms.disable_key(KeyId=key)
+    with aws.slow():  # so that the copy does not end first
+        image = ec2.copy_image(Name=unique("image"), **copy)["ImageId"]
+        kms.disable_key(KeyId=key)
     (failed,) = wait(1)
     assert failed["detail"]["ImageId"] == image
     assert "not accessible" in failed["detail"]["ErrorMessage"]

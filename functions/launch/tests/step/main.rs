@@ -37,6 +37,7 @@ fn input(mode: Mode) -> Input {
         last: None,
         started_at: Some(at(240)),
         failure: None,
+        lost: false,
         retries: 0,
     }
 }

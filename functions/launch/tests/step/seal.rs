@@ -84,8 +84,16 @@ async fn until_ssm_knows_the_instance_it_is_waited_for() {
 
 #[tokio::test]
 async fn one_that_has_shut_down_is_sealed() {
-    let output = call(sealing(json!({})), &[&shows("stopped")], &[], &[]).await.expect("it is sealed");
-    assert_eq!(output, Output::Ready { instance_id: id(TEMPORARY), sealed: true });
+    // SSM may not hear that the command has ended.
+    for status in
+        [CommandInvocationStatus::Success, CommandInvocationStatus::InProgress, CommandInvocationStatus::TimedOut]
+    {
+        let answer = call(sealing(json!({})), &[&shows("stopped")], &[], &[&invocation(status)]).await;
+        assert_eq!(answer.expect("it is sealed"), Output::Ready { instance_id: id(TEMPORARY), sealed: true });
+    }
+    let failed = invocation(CommandInvocationStatus::Failed);
+    let error = call(sealing(json!({})), &[&shows("stopped")], &[], &[&failed]).await.expect_err("it was not sealed");
+    assert_eq!(error.kind, ErrorKind::ImageFailed);
     let output = call(sealing(json!({})), &[&shows("stopping")], &[], &[]).await.expect("nearly");
     assert!(matches!(output, Output::Pending { sealing: Some(_), .. }), "it is remembered: {output:?}");
 }

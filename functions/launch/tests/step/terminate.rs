@@ -75,6 +75,9 @@ async fn one_that_ec2_refused_was_never_there() {
     let refused = Input { failure: failure("AccessDenied"), ..input(Mode::Terminate) };
     let answer = call(refused, &[&finds(&[])], &[], &[]).await;
     assert_eq!(answer.expect("nothing was launched"), Output::Terminated { instance_ids: vec![] });
+    let retried = Input { failure: failure("AccessDenied"), lost: true, ..input(Mode::Terminate) };
+    let error = call(retried, &[&finds(&[])], &[], &[]).await.expect_err("an earlier answer may have been lost");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
 }
 
 #[tokio::test]

@@ -43,9 +43,14 @@ async fn a_grant_that_kms_would_not_judge_is_an_error() {
 
 #[tokio::test]
 async fn what_the_bucket_refuses_is_told() {
-    let keys = [claim_key(&id("web-1")), ledger_key(&id("web-1")), deliveries_key(&id("web-1"), &id(REGION))];
-    let calls = [("get", &keys[0]), ("put", &keys[0]), ("put", &keys[1]), ("put", &keys[2])];
-    for (written, (operation, key)) in [0, 0, 1, 2].into_iter().zip(calls) {
+    let keys = [
+        claim_key(&id("web-1")),
+        claim_key(&id(INSTANCE)),
+        ledger_key(&id("web-1")),
+        deliveries_key(&id("web-1"), &id(REGION)),
+    ];
+    let calls = [("get", &keys[0]), ("put", &keys[0]), ("put", &keys[1]), ("put", &keys[2]), ("put", &keys[3])];
+    for (written, (operation, key)) in [0, 0, 1, 2, 3].into_iter().zip(calls) {
         let world = World::default();
         world.bucket.refuse(operation, key, "SlowDown");
         let error = world.plan(request()).await.expect_err("the bucket refuses");

@@ -97,7 +97,16 @@ async fn the_image_that_was_made_is_gone_on_with_though_the_instance_is_gone() {
 async fn an_image_that_failed_is_made_anew() {
     let mut world = World { instances: World::default().instances, copies: Vec::new(), ..delivered() };
     world.images[0].state = Some("failed".into());
+    let report = Outcome { delivered: 0, failed: 2, ..outcome() };
+    world.bucket = world.bucket.with(&report_key(&id("monday")), &report);
     assert_eq!(plan(&world, again()).await.bake.image_id, None);
+}
+
+#[tokio::test]
+async fn what_was_made_of_an_image_that_is_gone_does_not_count_for_a_new_one() {
+    let world = World { instances: World::default().instances, images: Vec::new(), ..delivered() };
+    let problem = problem(&world, again()).await;
+    assert!(problem.starts_with(r#"BakeId = "monday""#) && problem.contains(IMAGE), "{problem}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ async fn the_smallest_request_becomes_a_plan() {
     assert_eq!((plan.bake.bake_id.as_str(), plan.bake.image_name.as_str()), ("web-1", "web-web-1"));
     assert_eq!((plan.bake.instance_id, plan.bake.image_id), (Some(id(INSTANCE)), None));
     assert_eq!((plan.bake.reboot, plan.bake.timeout_minutes), (Reboot::Create, 720));
-    assert_eq!((plan.bucket.as_str(), plan.claims.as_slice()), (BUCKET, [id("web-1")].as_slice()));
+    assert_eq!((plan.bucket.as_str(), plan.claims.as_slice()), (BUCKET, [id("web-1"), id(INSTANCE)].as_slice()));
     let [region] = plan.regions.as_slice() else { panic!("one Region") };
     assert_eq!((region.region.as_str(), region.count), (REGION, 2));
     assert_eq!(region.deliveries_key, deliveries_key(&id("web-1"), &id(REGION)));

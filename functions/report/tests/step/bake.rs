@@ -150,7 +150,13 @@ async fn what_the_bucket_refuses_leaves_the_ledger_open() {
 
 #[tokio::test]
 async fn what_a_child_that_died_has_left_keeps_the_ledger_open_for_the_sweep() {
-    for (results, is_open) in [(json!([delivered(0), null]), true), (json!([delivered(0), delivered(1)]), false)] {
+    let failed = |left: bool| json!([delivered(0), {"Index": 1, "Error": "AccessDenied", "Left": left}]);
+    for (results, is_open) in [
+        (json!([delivered(0), null]), true),
+        (json!([delivered(0), delivered(1)]), false),
+        (failed(true), true),
+        (failed(false), false),
+    ] {
         let world = with_results(&both(), results, Value::Null).await;
         bake(&world, golden(), Value::Null).await;
         assert_eq!(world.bucket.get(&ledger_key(&id("web-1"))).is_some(), is_open);

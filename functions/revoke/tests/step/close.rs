@@ -55,6 +55,7 @@ async fn what_a_receiver_has_granted_meanwhile_is_told_and_left_alone() {
             made_by("strange", RECEIVERS[0], role, 60),
             made_by("older-than-the-run", RECEIVERS[0], role, -60),
             made_by("by-the-owner", OWNER, role, 60),
+            made_by("by-ec2-for-it", RECEIVERS[0], "ec2.us-east-1.amazonaws.com", 60),
             made_by(
                 "by-ebs-for-it",
                 RECEIVERS[0],

@@ -1,6 +1,8 @@
 //! Which runs have died, and when they are forgotten.
 
 use crate::*;
+use bakery::ledger::Claim;
+use bakery::store::claim_key;
 
 fn with_ledger(status: Option<ExecutionStatus>) -> World {
     let world = World { executions: status.map(|status| ("web-1", status)).into_iter().collect(), ..World::default() };
@@ -10,7 +12,7 @@ fn with_ledger(status: Option<ExecutionStatus>) -> World {
 
 async fn found(world: &World) -> (usize, usize, bool) {
     match world.call(json!({"Mode": "Find"})).await.expect("it is found out") {
-        Output::Found { runs, left, is_still } => (runs.len(), left.len(), is_still),
+        Output::Found { runs, left, is_still, problems: _ } => (runs.len(), left.len(), is_still),
         other => panic!("what was found: {other:?}"),
     }
 }
@@ -48,4 +50,24 @@ async fn of_what_is_forgotten_the_entry_goes_and_nothing_else() {
     let world = with_ledger(Some(ExecutionStatus::Aborted));
     world.call(json!({"Mode": "Forget", "Runs": [run("web-1")]})).await.expect("it is forgotten");
     assert_eq!(world.done(), ["remove open/web-1.json"]);
+}
+
+#[tokio::test]
+async fn a_bake_that_another_run_goes_on_with_is_left_to_that_one() {
+    for (status, found_now) in [(ExecutionStatus::Running, 0), (ExecutionStatus::Failed, 1)] {
+        let mut world = with_ledger(Some(ExecutionStatus::Aborted));
+        world.executions.insert("web-2", status);
+        world.bucket = world.bucket.with(&claim_key(&id("web-1")), &Claim { run: run("web-2") });
+        assert_eq!(found(&world).await.0, found_now);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_told_and_hides_no_other() {
+    let world = with_ledger(Some(ExecutionStatus::Aborted));
+    let bucket = world.bucket.clone().with("open/broken.json", &json!({"Nonsense": true}));
+    let world = World { bucket, ..world };
+    let answer = world.call(json!({"Mode": "Find"})).await.expect("it is found out");
+    let Output::Found { runs, problems, .. } = answer else { panic!("what was found: {answer:?}") };
+    assert!(runs.len() == 1 && problems.len() == 1 && problems[0].contains("open/broken.json"), "{problems:?}");
 }
