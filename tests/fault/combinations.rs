@@ -1,6 +1,6 @@
 //! Task by fault: every task of the machine, read from its definition.
 
-use crate::effects::{Action, calls, codes, effects};
+use crate::effects::{Action, calls, codes, effects, reads};
 use crate::scenarios::{Scenario, scenario_of};
 use ami_bakery_tests::asl::{State, states};
 use serde_json::{Value, json};
@@ -55,15 +55,21 @@ fn striking(state: &State, mut fault: Value) -> Value {
     fault
 }
 
-/// A fault of the function that a task invokes, as a whole.
+/// A fault of the function that a task invokes, as a whole; or of the one call that it is, without a function.
 fn of_function(name: &str, fault: &Value, expected: Expected) -> Vec<Combination> {
     let one = |state: &State| {
         let mut fault = fault.clone();
-        fault["service"] = json!("lambda");
-        fault["action"] = json!("Invoke");
-        combination(state, name.to_owned(), vec![striking(state, fault)], expected)
+        let (service, action) = match state.function() {
+            Some(_) => ("lambda", "Invoke"),
+            // No program is run.
+            None if fault["error"].as_str().is_some_and(|error| error.contains('.')) => return None,
+            None => reads(&state.name)?,
+        };
+        fault["service"] = json!(service);
+        fault["action"] = json!(action);
+        Some(combination(state, name.to_owned(), vec![striking(state, fault)], expected))
     };
-    tasks().iter().map(one).collect()
+    tasks().iter().filter_map(one).collect()
 }
 
 /// A fault of the calls that the function makes.
@@ -101,6 +107,17 @@ pub fn answer_lost() -> Vec<Combination> {
 
 pub fn twice() -> Vec<Combination> {
     of_function("done twice", &json!({"error": "Twice"}), Expected::Nothing)
+}
+
+/// Every task has been thought of.
+#[test]
+fn no_task_is_forgotten() {
+    let all = [error_before(), answer_lost(), twice(), throttled(), denied(), aborted_in_flight()];
+    for task in tasks() {
+        for kind in &all {
+            assert!(kind.iter().any(|one| one.state == task.name), "{} is covered by no combination", task.name);
+        }
+    }
 }
 
 /// The SDK tries a call twice.

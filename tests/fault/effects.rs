@@ -17,7 +17,12 @@ pub fn effects(state: &str) -> &'static [Action] {
         "TerminateInstance" => &[("ec2", "TerminateInstances")],
         "RevokeKey" | "TakeBackKeys" => &[("kms", "RevokeGrant")],
         "StopSharing" => &[("ec2", "ModifyImageAttribute"), ("ec2", "ModifySnapshotAttribute"), ("s3", "DeleteObject")],
-        "SweepRegion" => &[("ec2", "DeregisterImage")],
+        "SweepRegion" => &[
+            ("kms", "RevokeGrant"),
+            ("ec2", "ModifyImageAttribute"),
+            ("ec2", "ModifySnapshotAttribute"),
+            ("s3", "DeleteObject"),
+        ],
         "TakeBackSharing" => {
             &[("ec2", "ModifyImageAttribute"), ("ec2", "ModifySnapshotAttribute"), ("s3", "PutObject")]
         }
@@ -33,6 +38,7 @@ pub fn reads(state: &str) -> Option<Action> {
     match state {
         "LookAtImage" | "LookAtHop" | "LookAtCopy" => Some(("ec2", "DescribeImages")),
         "LookAtInstance" => Some(("ec2", "DescribeInstances")),
+        "Count" => Some(("cloudwatch", "PutMetricData")),
         "CloseKeys" | "Audit" => Some(("kms", "ListGrants")),
         _ => None,
     }
@@ -54,6 +60,7 @@ pub fn codes(service: &str) -> (&'static str, &'static str, &'static str) {
         "ec2" => ("InternalError", "RequestLimitExceeded", "UnauthorizedOperation"),
         "kms" => ("KMSInternalException", "ThrottlingException", "AccessDeniedException"),
         "s3" => ("InternalError", "SlowDown", "AccessDenied"),
+        "cloudwatch" => ("InternalServiceFault", "Throttling", "AccessDenied"),
         "events" => ("InternalFailure", "ThrottlingException", "AccessDeniedException"),
         other => panic!("effects.rs does not know the errors of {other}"),
     }

@@ -47,6 +47,9 @@ async fn meanwhile(scene: &mut Scene, what: &Combination, excused: Vec<String>, 
     if what.expected == Expected::OneDelivery {
         hold["item"] = json!("0/1");
     }
+    if let Some(item) = what.faults.first().map(|fault| &fault["item"]) {
+        hold["item"] = item.clone();
+    }
     scene.aws.forget_calls();
     scene.aws.inject(&[hold]);
     let execution = scene.start(&name, &what.scenario.request(scene)).await;
@@ -222,4 +225,22 @@ async fn a_grant_that_is_made_minutes_after_the_abort() {
     };
     // A function ends after a minute; what comes later than that has been on its way within AWS.
     run("late", [60, 120, 240].map(late).to_vec()).await;
+}
+
+/// Whoever may copy may make grants, too: the outcome tells of them.
+#[tokio::test]
+async fn a_receiver_that_makes_a_grant_of_its_own() {
+    let mut scene = Scene::new().await;
+    let first = vec![json!({"item": "0/0"})];
+    let fault = "the receiver makes a grant of its own";
+    let what = combination("WaitForCopy", fault, Scenario::Copies, first, Expected::Nothing);
+    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
+        let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]);
+        let kms = scene.aws.entered_as(&role, REGION).await.kms();
+        let grant = kms.create_grant().key_id(&scene.key).grantee_principal(&role).name("strange");
+        grant.operations("Decrypt".into()).send().await.expect("the grant that it has allows that");
+    })
+    .await;
+    write("strange", std::slice::from_ref(&row));
+    check(&[row]);
 }

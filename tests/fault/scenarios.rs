@@ -59,7 +59,7 @@ pub fn scenario_of(state: &str) -> Scenario {
         | "IsEverythingTakenBack"
         | "TakenBack" => ShareOnly,
         "NotTakenBack" => NotTakenBack,
-        "KeepSharing" => KeepSharing,
+        "KeepSharing" | "TakeBackSharing" => KeepSharing,
         "WaitForInstance" => RebootFirst,
         "ShowPlan" => DryRun,
         "Audit" | "Audited" => Audit,
