@@ -1,8 +1,9 @@
 //! The state machine and the functions fit each other: what one sends the other reads, by name and by type.
 
-mod asl;
 mod errors;
 mod paths;
 mod payloads;
 mod picture;
 mod samples;
+
+use ami_bakery_tests::asl;

@@ -1,5 +1,6 @@
 //! What several tests need.
 
+pub mod asl;
 pub mod bucket;
 pub mod local_aws;
 pub mod looks;

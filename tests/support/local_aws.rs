@@ -20,6 +20,10 @@ pub struct Call {
     pub error: Option<String>,
     /// The Lambda function that made it, if one did.
     pub function: Option<String>,
+    /// The state of an execution that it was made for, if any.
+    pub state: Option<String>,
+    /// AWS seconds since the epoch.
+    pub time: f64,
 }
 
 impl Call {
@@ -39,6 +43,11 @@ pub struct LocalAws {
 impl LocalAws {
     /// Starts one on a free port and waits until the stack is deployed.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with these variables in its environment: see `infra/local/README.md`.
+    pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
         let target = target_dir(root);
         let mut process = Command::new(target.join("local-aws/venv/bin/python"))
@@ -49,6 +58,7 @@ impl LocalAws {
             .current_dir(root)
             .env("PYTHONPATH", root.join("infra/local"))
             .env("LOCAL_AWS_PORT", "0")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -79,6 +89,8 @@ impl LocalAws {
             action: text(&call, "action").unwrap_or_default(),
             error: text(&call, "error"),
             function: text(&call, "function"),
+            state: text(&call, "state"),
+            time: call["time"].as_f64().unwrap_or_default(),
         };
         calls.into_iter().map(read).collect()
     }
@@ -90,6 +102,12 @@ impl LocalAws {
     /// Replaces the faults.
     pub fn inject(&self, faults: &[Value]) {
         ureq::put(self.url("faults")).send_json(json!(faults)).expect("the faults are understood");
+    }
+
+    /// The faults, and in `struck` how often each has struck.
+    pub fn faults(&self) -> Vec<Value> {
+        let mut answer = ureq::get(self.url("faults")).call().expect("the local AWS answers");
+        answer.body_mut().read_json().expect("faults are JSON")
     }
 
     /// Sets what is uncertain about AWS, or goes wrong in it: `infra/local/local_aws/rules/controls.py`.
@@ -123,6 +141,8 @@ impl LocalAws {
             .assume_role()
             .role_arn(role)
             .role_session_name("test")
+            // The longest: an hour may be over in a second here.
+            .duration_seconds(if role.ends_with("/Anyone") { 43_200 } else { 3600 })
             .send()
             .await
             .expect("every account can be entered by tests");
@@ -176,6 +196,19 @@ impl Config {
     client!(sfn, aws_sdk_sfn);
     client!(ssm, aws_sdk_ssm);
     client!(sts, aws_sdk_sts);
+
+    /// A call of IAM, of which no client is needed otherwise. (The local AWS does not check signatures.)
+    pub fn iam(&self, query: &str) -> String {
+        let scope = format!("{}/20260101/us-east-1/iam/aws4_request", self.credentials.access_key_id());
+        let mut ask = ureq::post(&self.endpoint)
+            .header("Authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
+            .header("Content-Type", "application/x-www-form-urlencoded");
+        if let Some(token) = self.credentials.session_token() {
+            ask = ask.header("X-Amz-Security-Token", token);
+        }
+        let mut answer = ask.send(format!("{query}&Version=2010-05-08")).expect("IAM answers");
+        answer.body_mut().read_to_string().expect("a text")
+    }
 
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::Config::builder()

@@ -49,7 +49,13 @@ pub struct Input {
     /// To cancel: why.
     #[serde(default)]
     pub failure: Option<Failure>,
+    /// To cancel: how often the state machine has tried this already.
+    #[serde(default)]
+    pub retries: u32,
 }
+
+/// What EC2 does not show after this many looks, five seconds apart, is not there.
+const LOOKS: u32 = 12;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -162,13 +168,17 @@ impl ThisCopy<'_> {
         if self.input.failure.as_ref().is_none_or(Failure::is_refusal) {
             return Ok(None);
         }
-        // `CreateImage` takes no token. It is tried for as long as an answer may be lost, and by then its image can be
-        // seen, if not by its tags then by its name.
+        // `CreateImage` takes no token, so its image is waited for until it could be seen, by its tags or its name.
         if self.input.delivery.route == Route::Relaunch {
             let name = names::copy_name(&self.input.bake.image_name, &self.input.delivery, false, self.input.attempt);
             let made = named(self.ec2, &name, self.place).await?.filter(|image| image.state != "deregistered");
             let ours = |image: &ImageLook| image.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
-            return Ok(made.filter(ours).map(|image| image.image_id));
+            let made = made.filter(ours).map(|image| image.image_id);
+            if made.is_none() && self.input.retries < LOOKS {
+                let message = format!("An image {name} may have been requested in {}, and cannot be seen.", self.place);
+                return Err(StepError::new(ErrorKind::NotVisibleYet, message));
+            }
+            return Ok(made);
         }
         match self.request().await {
             Ok(image_id) => Ok(Some(image_id)),

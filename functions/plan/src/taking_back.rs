@@ -3,9 +3,13 @@
 use crate::{Clients, Input, run};
 use bakery::StepError;
 use bakery::form::Problems;
+use bakery::ids::{BakeId, ImageId};
+use bakery::images::tagged;
 use bakery::ledger::Standing;
+use bakery::names::{BAKE_TAG, STACK_TAG};
 use bakery::outcome::Outcome;
 use bakery::plan::{TAKE_BACK, TakeBack};
+use bakery::readiness::ImageLook;
 use bakery::revoke::{Revoke, RevokeOf};
 use bakery::store::{report_key, standing_prefix};
 use serde_json::json;
@@ -20,10 +24,7 @@ pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError
     if let Some(revoke) = &revoke {
         let (field, value, golden) = match &revoke.of {
             RevokeOf::Image(image) => ("Revoke.ImageId", json!(image), Some(image.clone())),
-            RevokeOf::Bake(bake) => {
-                let report = clients.store.get::<Outcome>(&report_key(bake)).await?;
-                ("Revoke.BakeId", json!(bake), report.and_then(|report| report.value.image_id))
-            }
+            RevokeOf::Bake(bake) => ("Revoke.BakeId", json!(bake), golden_image(clients, bake).await?),
         };
         if let Some(golden) = golden {
             for key in clients.store.list(&standing_prefix(&golden)).await? {
@@ -41,4 +42,15 @@ pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError
         unreachable!("what is missing here is a problem, and the request was refused");
     };
     Ok(TakeBack { status: TAKE_BACK, run, images, receivers: revoke.receivers })
+}
+
+/// A bake that was aborted has no report, and its image says whose it is.
+async fn golden_image(clients: &Clients, bake: &BakeId) -> Result<Option<ImageId>, StepError> {
+    if let Some(report) = clients.store.get::<Outcome>(&report_key(bake)).await? {
+        return Ok(report.value.image_id);
+    }
+    let ec2 = clients.ec2.owner(&clients.here.region);
+    let tags = [(STACK_TAG, clients.stack.as_str()), (BAKE_TAG, bake.as_str())];
+    let found = tagged(&ec2, &tags, &clients.here).await?;
+    Ok(found.into_iter().find(ImageLook::is_golden).map(|image| image.image_id))
 }

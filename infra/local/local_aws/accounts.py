@@ -73,6 +73,11 @@ def function_of(access_key):
     return getattr(sessions.of(access_key), "function", None)
 
 
+def emulator_of(access_key):
+    """What runs the Lambda function that calls."""
+    return getattr(sessions.of(access_key), "emulator", None)
+
+
 def is_expired(access_key):
     """Credentials end when AWS time says so."""
     session = sessions.of(access_key)

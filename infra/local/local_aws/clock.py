@@ -76,6 +76,10 @@ class Clock:
                 self._change.notify()  # the next alarm is due sooner now
         self._busy = was + more
 
+    def depth(self):
+        """How much of what is at work the calling thread is, with those who wait for it."""
+        return self._depth()
+
     def _depth(self):
         return getattr(self._thread, "depth", 0)
 
@@ -125,13 +129,13 @@ class Clock:
             self.dismiss()
 
     @contextmanager
-    def on_behalf(self):
+    def on_behalf(self, work=1):
         """The calling thread does the work that another waits for: when it sleeps, the other does not work either."""
-        self._thread.depth = self._depth() + 1
+        self._thread.depth = self._depth() + work
         try:
             yield
         finally:
-            self._thread.depth = self._depth() - 1
+            self._thread.depth = self._depth() - work
 
     # -- alarms ----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from . import accounts
 from .clock import clock
 from .programs import environment, program_of
+from .whereabouts import NOWHERE
 
 #: An emulator serves one invocation at a time, so each function has a few.
 AT_ONCE = int(os.environ.get("LOCAL_AWS_FUNCTION_CONCURRENCY", "8"))
@@ -42,9 +43,10 @@ class Pool:
         self._places = AT_ONCE
         self._program = program_of(function, host)
 
-    def invoke(self, body):
+    def invoke(self, body, where=NOWHERE):
         """The answer of the function's program. Waits until one is free."""
         emulator = self._take()
+        emulator.where, emulator.work = where, clock.depth()
         answer = emulator.invoke(body)
         if emulator.is_spent():
             self._drop(emulator)
@@ -105,9 +107,12 @@ class Emulator:
 
     def __init__(self, host, function, program):
         self._function, self._spent = function, False
+        # For whom it works: where they are, and how much of the work that is counted is their waiting for it.
+        self.where, self.work = NOWHERE, 0
         session = accounts.assume(
             function.role, function.region, function.function_name, SESSION_SECONDS, function.function_name
         )
+        session.emulator = self
         self._renew_at = clock.now() + SESSION_SECONDS - RENEW_SECONDS
         self._port, api_port = next(_ports), next(_ports)
         command = [
@@ -147,6 +152,12 @@ class Emulator:
             self._spent = True
         return answer
 
+    def crash(self):
+        """Ends the program in the midst of whatever it does."""
+        self._spent = True
+        for process in (*children_of(self._process.pid), self._process.pid):
+            os.kill(process, signal.SIGKILL)
+
     def is_spent(self):
         return self._spent or self._process.poll() is not None or clock.now() >= self._renew_at
 
@@ -185,6 +196,18 @@ def _end_with_parent():
         _prctl(1, signal.SIGTERM)
         if os.getppid() != _pid:  # it was killed just now
             os._exit(1)
+
+
+def children_of(parent):
+    """The processes that a process has started."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and int(open(f"/proc/{entry}/stat").read().rsplit(")", 1)[1].split()[1]) == parent:
+                found.append(int(entry))
+        except OSError:
+            continue  # it has ended
+    return found
 
 
 def error(kind, message):

@@ -6,6 +6,7 @@ import threading
 
 from .clock import clock
 from .emulators import Pool
+from .whereabouts import NOWHERE, of_headers
 from .workers import Worker
 
 #: Bytes of a request and of an answer, and of the request of an asynchronous invocation.
@@ -53,17 +54,17 @@ class Host:
             if kind == "Event":
                 Worker(target=host.run_later, args=(self, body), name=f"event for {self.function_name}").start()
                 return b""
-            answer, failed = host.run(self, body)
+            answer, failed = host.run(self, body, of_headers(request_headers))
             if failed:
                 response_headers["x-amz-function-error"] = "Unhandled"
             return answer
 
         return invoke
 
-    def run(self, function, body):
+    def run(self, function, body, where=NOWHERE):
         """The answer of one run, and whether it is an error."""
         with clock.busy():
-            answer = self._pool(function).invoke(body)
+            answer = self._pool(function).invoke(body, where)
         if len(answer) > MOST_ANSWER:
             message = f"Response payload size exceeded maximum allowed payload size ({MOST_ANSWER} bytes)."
             return json.dumps({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}).encode(), True

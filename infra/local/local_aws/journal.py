@@ -4,6 +4,7 @@ import threading
 
 from . import accounts, faults
 from .clock import clock
+from .whereabouts import of_headers
 
 
 class Journal:
@@ -60,6 +61,8 @@ def _watched_s3(respond):
 
 def _watch(response, action, perform):
     access_key = response.get_access_key()
+    emulator = accounts.emulator_of(access_key)
+    where = emulator.where if emulator else of_headers(response.headers)
     call = {
         "time": clock.now(),
         "account": response.current_account,
@@ -68,13 +71,15 @@ def _watch(response, action, perform):
         "action": action,
         "principal": accounts.principal(access_key),
         "function": accounts.function_of(access_key),
+        "state": where.state,
+        "item": where.item,
         "error": None,
     }
     journal.add(call)
     if accounts.is_expired(access_key):
         answer = faults.refusal(response, *_expired(response.boto3_service_name))
     else:
-        answer = faults.answer(response, call, perform)
+        answer = faults.answer(response, call, perform, emulator, where)
     call["error"] = faults.error_of(answer)
     return answer
 

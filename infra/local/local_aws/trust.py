@@ -34,6 +34,7 @@ def if_trusted(assume_role):
         answer = assume_role(self)
         session = answer.result["Credentials"]
         session.function, session.policies = getattr(caller, "function", None), policies
+        session.emulator = getattr(caller, "emulator", None)
         return answer
 
     return checked

@@ -90,7 +90,7 @@ def test_no_body_and_no_credential(aws, calls, bucket):
     refused("NoSuchKey", aws.client("s3").get_object, Bucket=bucket, Key="MARKED")
     found = calls()
     assert len(found) == 6
-    expected = {"time", "account", "region", "service", "action", "principal", "function", "error"}
+    expected = {"time", "account", "region", "service", "action", "principal", "function", "state", "item", "error"}
     assert all(set(call) == expected for call in found)
     text = json.dumps(found)
     for hidden in ("MARKED", access, secret, token[:40]):

@@ -1,7 +1,7 @@
 //! Giving a copy up.
 
 use crate::*;
-use bakery::plan::Failure;
+use bakery::plan::{Delivery, Failure, Route};
 use copy::KnownCopy;
 
 fn deregistered(copy: &'static str) -> Rule {
@@ -115,6 +115,20 @@ async fn a_copy_just_learnt_of_that_cannot_be_seen_yet_is_removed_all_the_same()
     let answer = handle(&Clients { ec2, kms, stack: STACK.to_owned() }, input).await;
     let come_back = answer.is_err_and(|error| error.kind == ErrorKind::NotVisibleYet);
     assert!(come_back || deregister.num_calls() == 1, "it is neither removed nor come back for");
+}
+
+#[tokio::test]
+async fn an_image_of_a_temporary_instance_whose_answer_was_lost_is_waited_for() {
+    let lost = |retries| {
+        let failure = Failure { error: "Runtime.OutOfMemory".into(), cause: String::new(), also: None };
+        let delivery = Delivery { route: Route::Relaunch, ..delivery() };
+        Input { failure: Some(failure), delivery, retries, ..input(Mode::Cancel, 1) }
+    };
+    let unseen = || mock!(Ec2::describe_images).then_output(|| looks::images([]));
+    let error = call(lost(0), &[&finds([]), &unseen()], &[]).await.expect_err("it may come to be seen");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+    let rules = [&finds([]), &unseen(), &left(&[])];
+    assert_eq!(call(lost(12), &rules, &[]).await.expect("there is none"), cancelled(&[]));
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ fn input(mode: Mode, attempt: u32) -> Input {
         now: at(300),
         copy: None,
         failure: None,
+        retries: 0,
     }
 }
 

@@ -111,6 +111,15 @@ async fn what_stands_is_found_by_its_image_or_by_its_bake() {
 }
 
 #[tokio::test]
+async fn a_bake_that_was_aborted_before_its_report_is_known_by_its_image() {
+    let mut world = World::default();
+    world.bucket = world.bucket.with(&standing_key(&id(IMAGE), &id(REGION)), &standing());
+    world.images.push(looks::image(IMAGE, "available", &SNAPSHOTS, &looks::BAKE_TAGS));
+    let found = back(&world, json!({"BakeId": "web-1", "Receivers": [{"AccountId": RECEIVERS[0]}]})).await;
+    assert_eq!(found.images, [standing().image]);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_taking_back_is_all_named() {
     let receivers = json!([{"AccountId": RECEIVERS[0]}]);
     for (request, said) in [

@@ -9,6 +9,7 @@ use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here,
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantOutput};
 use aws_sdk_kms::operation::list_grants::{ListGrantsError, ListGrantsOutput};
+use aws_sdk_kms::operation::retire_grant::{RetireGrantError, RetireGrantOutput};
 use aws_sdk_kms::operation::revoke_grant::{RevokeGrantError, RevokeGrantOutput};
 use aws_sdk_kms::types::GrantListEntry;
 use aws_smithy_mocks::{Rule, mock};
@@ -66,6 +67,16 @@ fn revokes(key: &'static str, grant: &'static str) -> Rule {
 
 fn revoke_refused(code: &'static str) -> Rule {
     mock!(Client::revoke_grant).then_error(move || RevokeGrantError::generic(refused(code)))
+}
+
+fn retires(grant: &'static str) -> Rule {
+    mock!(Client::retire_grant)
+        .match_requests(move |asked| asked.grant_id() == Some(grant))
+        .then_output(|| RetireGrantOutput::builder().build())
+}
+
+fn retire_refused(code: &'static str) -> Rule {
+    mock!(Client::retire_grant).then_error(move || RetireGrantError::generic(refused(code)))
 }
 
 /// A look for one grant by its id.

@@ -16,6 +16,7 @@ use aws_sdk_ec2::types::{Image, LaunchPermission};
 use aws_sdk_kms::Client as Kms;
 use aws_sdk_kms::operation::list_grants::ListGrantsOutput;
 use aws_sdk_kms::operation::list_retirable_grants::ListRetirableGrantsOutput;
+use aws_sdk_kms::operation::retire_grant::RetireGrantError;
 use aws_sdk_kms::operation::revoke_grant::{RevokeGrantError, RevokeGrantOutput};
 use aws_sdk_kms::types::GrantListEntry;
 use aws_sdk_sfn::operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput};
@@ -143,7 +144,10 @@ impl World {
             revoking.bucket.note(format!("revoke {id}"));
             Ok(RevokeGrantOutput::builder().build())
         });
-        mocks::kms(MatchAny, &[&list, &retirable, &revoke])
+        // The grants name the revoke function's role for that.
+        let retire =
+            mock!(Kms::retire_grant).then_error(|| RetireGrantError::generic(refused("AccessDeniedException")));
+        mocks::kms(MatchAny, &[&list, &retirable, &revoke, &retire])
     }
 }
 

@@ -9,6 +9,7 @@ import threading
 import uuid
 
 from ..timestamps import ClockDatetime
+from ..whereabouts import of_environment
 from .progress import go_on
 
 
@@ -19,7 +20,7 @@ def now():
 class ChildExecution:
     """One item's execution, and what DescribeExecution, ListExecutions and GetExecutionHistory tell of it."""
 
-    def __init__(self, map_run, parent, value):
+    def __init__(self, map_run, parent, value, index):
         self.name = str(uuid.uuid4())
         # arn:…:stateMachine:<machine>/<label> becomes arn:…:execution:<machine>/<label>:<name>
         self.execution_arn = map_run.map_state_machine_arn.replace(":stateMachine:", ":execution:") + f":{self.name}"
@@ -28,6 +29,9 @@ class ChildExecution:
         self.redrive_count, self.redrive_date = 0, None
         self.input, self.output, self.error, self.cause = value, None, None, None
         self.status = "RUNNING"
+        around = of_environment(None, parent)
+        item = str(index) if around.item is None else f"{around.item}/{index}"
+        self.outer = around._replace(item=item)
         self.env = self._environment(parent)
 
     def _environment(self, parent):
@@ -53,6 +57,7 @@ class ChildExecution:
         # Tokens and Map Runs are looked for in the executions that moto knows.
         env.callback_pool_manager = parent.callback_pool_manager
         env.map_run_record_pool_manager = parent.map_run_record_pool_manager
+        env.outer = self.outer
         return env
 
     def run(self, program):

@@ -90,7 +90,7 @@ class MapRun:
         child, error = self._children.get(index), None
         if not child or not child.env.progress.state:  # it has not begun
             value, error = self._input(index)
-            child = self._children[index] = child or ChildExecution(self._record, self._env, value)
+            child = self._children[index] = child or ChildExecution(self._record, self._env, value, index)
             child.input = value
             children.add(child)
         if child.status != "RUNNING":

@@ -3,6 +3,9 @@
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 
+from ..whereabouts import of_environment
+from .striking import entering
+
 
 def install():
     from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
@@ -98,11 +101,11 @@ def _from_the_beginning(initialise):
 
 
 def _shared(as_inner_frame_of):
-    """A frame is in the same state, until a program begins in it."""
+    """A frame is in the same state, until a program begins in it, and in the same items."""
 
     def made(cls, env, *arguments, **named):
         frame = as_inner_frame_of(cls, env, *arguments, **named)
-        frame.progress = env.progress
+        frame.progress, frame.outer = env.progress, of_environment(None, env)
         return frame
 
     return made
@@ -116,7 +119,9 @@ def _noted(evaluate):
             progress.is_entered = True
         else:
             progress.at(env, self.name, is_entered=True)
-        evaluate(self, env)
+        entering(env, self.name)
+        if env.is_running():
+            evaluate(self, env)
         if env.is_running():
             progress.at(env, env.next_state_name, is_entered=False)
 

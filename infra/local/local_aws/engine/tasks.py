@@ -6,6 +6,7 @@ import functools
 import threading
 
 from .. import accounts
+from ..whereabouts import here
 from ..workers import WORK_HEADER, WORK_TOKEN
 from .seams import everywhere
 
@@ -68,7 +69,7 @@ def _clients(endpoint):
 
 
 def _at_work(params, **_):
-    params["headers"][WORK_HEADER] = WORK_TOKEN
+    params["headers"] |= {WORK_HEADER: WORK_TOKEN, **here().headers()}
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import copy
 
+from ..whereabouts import at, of_environment
 from ..workers import Worker
 from . import tokens, variables
 from .seams import failure
@@ -69,7 +70,8 @@ def _is_only_waiting_for_others(state):
 
 def _execute(state, frame, outcome):
     try:
-        state._eval_execution(frame)
+        with at(of_environment(state.name, frame)):
+            state._eval_execution(frame)
         outcome["output"] = frame.stack[-1]
     except Exception as error:  # whatever it is, the state decides what to do with it
         outcome["error"] = error

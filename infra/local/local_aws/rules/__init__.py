@@ -27,6 +27,7 @@ from . import (
     grant_calls,
     grant_lists,
     image_attributes,
+    image_fates,
     instance_calls,
     instance_states,
     instances,
@@ -132,7 +133,7 @@ def install():
 
 def forget():
     """Forgets what the rules remember beside moto, when moto forgets everything else."""
-    for module in (world, rates, capacity, command_documents, fates, managed_instances, subscriptions):
+    for module in (world, rates, capacity, command_documents, fates, image_fates, managed_instances, subscriptions):
         module.forget()
 
 

@@ -9,6 +9,9 @@ PUT /moto-api/rules/subscriptions  {"222222222222": ["code"]}   the Marketplace 
 PUT /moto-api/rules/launches   [{"state": "terminated", "after": 30}]   what becomes of instances launched from now on:
                                "pending" for ever, "stopped" by themselves, "terminated" for a "reason"; also
                                "account", "region", "type", globs allowed, and "times"
+PUT /moto-api/rules/images     [{"state": "failed", "after": 20}]   what becomes of images made from now on: "pending" for
+                               ever, "failed" with a "code", or with a snapshot in "error"; also "account", "region",
+                               "action" (CreateImage, CopyImage), globs allowed, and "times"
 PUT /moto-api/rules/shutdowns  {"i-0123456789abcdef0": 30}   these instances shut themselves down in so many seconds
 PUT /moto-api/rules/hidden-codes  {"i-0123456789abcdef0": ["code"]}   gives instances and images Marketplace codes that
                                nothing shows, and that what is made from them inherits
@@ -25,6 +28,7 @@ from .capacity import lacking, set_capacity
 from .command_documents import documents, set_documents
 from .fates import launches, set_launches, set_shutdowns
 from .hidden_codes import hidden_codes, set_hidden_codes
+from .image_fates import images, set_images
 from .managed_instances import reach, set_reach
 from .registry import RULES, leave_out, left_out
 from .subscriptions import set_subscriptions, subscriptions
@@ -58,6 +62,8 @@ def _state(name):
             return documents()
         case "hidden-codes":
             return hidden_codes()
+        case "images":
+            return images()
         case "launches":
             return launches()
         case "subscriptions":
@@ -74,6 +80,7 @@ CHANGES = {
     "subscriptions": set_subscriptions,
     "hidden-codes": set_hidden_codes,
     "launches": set_launches,
+    "images": set_images,
     "ssm-reach": set_reach,
     "documents": set_documents,
     "shutdowns": set_shutdowns,

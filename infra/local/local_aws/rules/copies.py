@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from moto.core.responses import ActionResult
 from moto.ec2.utils import random_snapshot_id
 
-from . import copy_checks, copy_keys, lineage, names, pages, tags, time_based
+from . import copy_checks, copy_keys, image_fates, lineage, names, pages, tags, time_based
 from .callers import caller_of
 from .copy_work import CopyWork
 from .errors import missing
@@ -76,6 +76,7 @@ def copy_image(response):
         image.add_tags(tags.copied(source, backend.account_id))
     image.add_tags(tags.specified(ask("TagSpecifications"), "image"))
     copy_checks.remember_token(backend, ask("ClientToken"), parameters, image.id)
+    image_fates.meet(image, "CopyImage")
     watch(image.work)
     return ActionResult({"ImageId": image.id})
 

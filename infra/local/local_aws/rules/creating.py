@@ -4,7 +4,7 @@ import re
 
 from moto.core.responses import ActionResult
 
-from . import concurrency, names, pages, tags
+from . import concurrency, image_fates, names, pages, tags
 from .callers import caller_of
 from .ebs_keys import usable
 from .errors import ec2, missing
@@ -97,6 +97,7 @@ def create_image(response):
     for snapshot in image.snapshots:
         snapshot.add_tags(tags.specified(ask("TagSpecifications"), "snapshot"))
         snapshot.product_codes = image.product_codes
+    image_fates.meet(image, "CreateImage")
     watch(image)
     if not ask("NoReboot", False):
         _shut_down(instance)

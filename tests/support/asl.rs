@@ -26,15 +26,24 @@ impl State {
 }
 
 pub fn definition() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../statemachines/bake.asl.json");
+    definition_of("bake")
+}
+
+fn definition_of(machine: &str) -> Value {
+    let path = format!("{}/../statemachines/{machine}.asl.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).expect("the definition is there");
     serde_json::from_str(&text).expect("the definition is JSON")
 }
 
 /// Every state of the machine and of the Maps inside it.
 pub fn states() -> Vec<State> {
+    states_of("bake")
+}
+
+/// The same, of `bake` or of `sweep`.
+pub fn states_of(machine: &str) -> Vec<State> {
     let mut found = Vec::new();
-    collect("", &definition(), &mut found);
+    collect("", &definition_of(machine), &mut found);
     found
 }
 

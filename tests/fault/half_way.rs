@@ -1,0 +1,246 @@
+//! What happens in the midst of a bake: images that fail, keys, roles and instances that go, credentials that expire.
+
+use crate::combinations::{Combination, DELIVERIES, Expected, tasks};
+use crate::runner::{Trial, judge, one, run};
+use crate::scenarios::{ELSEWHERE, Scenario, scenario_of};
+use crate::scene::Scene;
+use crate::table::{Row, check, write};
+use ami_bakery_tests::asl::State;
+use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn combination(state: &str, fault: &str, scenario: Scenario, faults: Vec<Value>, expected: Expected) -> Combination {
+    Combination { state: state.to_owned(), fault: fault.to_owned(), scenario, faults, expected }
+}
+
+/// What becomes of images, and of whose: that of the bake, the hop, and the receiver's, by either route.
+#[tokio::test]
+async fn images_that_do_not_come() {
+    let mut scene = Scene::new().await;
+    let mut rows = Vec::new();
+    let cases = [
+        ("LookAtImage", Scenario::Copies, OWNER, REGION, "CreateImage", Expected::TheBake),
+        ("LookAtHop", Scenario::Hop, OWNER, ELSEWHERE, "CopyImage", Expected::OneDelivery),
+        ("LookAtCopy", Scenario::Copies, RECEIVERS[1], REGION, "CopyImage", Expected::OneDelivery),
+        ("LookAtCopy", Scenario::Relaunch, RECEIVERS[1], REGION, "CreateImage", Expected::OneDelivery),
+    ];
+    for (state, scenario, account, region, action, expected) in cases {
+        for (becomes, fault) in [("failed", "failed"), ("pending", "pending for ever"), ("error", "snapshot error")] {
+            let fate = json!({"state": becomes, "after": 25, "account": account, "region": region, "action": action});
+            scene.aws.control("images", &json!([fate]));
+            let fault = format!("{action} of {account}: {fault}");
+            let row = one(&mut scene, &combination(state, &fault, scenario, Vec::new(), expected)).await;
+            scene.aws.control("images", &json!([]));
+            rows.push(row);
+            write("images", &rows);
+        }
+    }
+    check(&rows);
+}
+
+/// Holds a bake as its second delivery enters a state, does something, and lets it go on.
+#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+async fn meanwhile(scene: &mut Scene, what: &Combination, excused: Vec<String>, act: impl AsyncFnOnce(&Scene)) -> Row {
+    let name = scene.next_name("web");
+    let mut hold = json!({"service": "states", "action": "EnterState", "state": what.state, "error": "Hold"});
+    if what.expected == Expected::OneDelivery {
+        hold["item"] = json!("0/1");
+    }
+    if let Some(item) = what.faults.first().map(|fault| &fault["item"]) {
+        hold["item"] = item.clone();
+    }
+    scene.aws.forget_calls();
+    scene.aws.inject(&[hold]);
+    let execution = scene.start(&name, &what.scenario.request(scene)).await;
+    let mut struck = false;
+    for _ in 0..3000 {
+        struck = scene.aws.faults()[0]["struck"].as_u64() > Some(0);
+        if struck {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    act(scene).await;
+    scene.aws.inject(&[]);
+    let ended = scene.end_of(&execution).await;
+    judge(scene, what, Trial { name, ended, again: None, struck, excused }).await
+}
+
+fn half_way(state: &str, fault: &str, scenario: Scenario, expected: Expected) -> Combination {
+    combination(state, fault, scenario, Vec::new(), expected)
+}
+
+async fn policy(scene: &Scene, statements: Value) {
+    let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    let put = scene.owner.kms().put_key_policy().key_id(&scene.key).policy_name("default").policy(policy);
+    put.send().await.expect("the policy is put");
+}
+
+fn allow_owner() -> Value {
+    let root = format!("arn:aws:iam::{OWNER}:root");
+    json!({"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"})
+}
+
+#[tokio::test]
+async fn keys_that_close_half_way() {
+    let mut scene = Scene::new().await;
+    let mut rows = Vec::new();
+
+    let what = half_way("WaitForCopy", "the owner's key is disabled", Scenario::Copies, Expected::TheBake);
+    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
+        scene.owner.kms().disable_key().key_id(&scene.key).send().await.expect("it is disabled");
+    });
+    rows.push(row.await);
+    scene.owner.kms().enable_key().key_id(&scene.key).send().await.expect("it is enabled");
+    write("keys", &rows);
+
+    let alias = "alias/ami-bakery";
+    let receiver = scene.aws.account(RECEIVERS[1], REGION).await.kms();
+    let found = receiver.describe_key().key_id(alias).send().await.expect("the receiver's key");
+    let id = found.key_metadata().map(|key| key.key_id().to_owned()).expect("an id");
+    let what = half_way("WaitForCopy", "the receiver's key is disabled", Scenario::Copies, Expected::OneDelivery);
+    let row = meanwhile(&mut scene, &what, Vec::new(), async |_| {
+        receiver.disable_key().key_id(&id).send().await.expect("it is disabled");
+    });
+    rows.push(row.await);
+    receiver.enable_key().key_id(&id).send().await.expect("it is enabled");
+    write("keys", &rows);
+
+    let what = half_way("WaitForCopy", "the key's policy denies the receiver", Scenario::Copies, Expected::OneDelivery);
+    let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[1]);
+    let deny = json!({"Effect": "Deny", "Principal": {"AWS": role}, "Action": "kms:*", "Resource": "*"});
+    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| policy(scene, json!([allow_owner(), deny])).await);
+    rows.push(row.await);
+    policy(&scene, json!([allow_owner()])).await;
+    write("keys", &rows);
+
+    let what = half_way("WaitForCopy", "the key's policy denies RevokeGrant", Scenario::Copies, Expected::TheBake);
+    let denied = ["revoke", "sweep"].map(|name| format!("arn:aws:iam::{OWNER}:role/ami-bakery-{name}"));
+    let deny = json!({"Effect": "Deny", "Principal": {"AWS": denied}, "Action": "kms:RevokeGrant", "Resource": "*"});
+    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| policy(scene, json!([allow_owner(), deny])).await);
+    rows.push(row.await);
+    write("keys", &rows);
+    check(&rows);
+}
+
+#[tokio::test]
+async fn instances_that_go_half_way() {
+    let mut scene = Scene::new().await;
+    let mut rows = Vec::new();
+    for (state, scenario) in [("WaitForTemporaryInstance", Scenario::Relaunch), ("WaitForCopy", Scenario::Relaunch)] {
+        let what = half_way(state, "the temporary instance is terminated", scenario, Expected::OneDelivery);
+        let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
+            let ec2 = scene.aws.account(RECEIVERS[1], REGION).await.ec2();
+            let found = ec2.describe_instances().send().await.expect("instances");
+            for instance in found.reservations().iter().flat_map(|one| one.instances()) {
+                let id = instance.instance_id().expect("an id");
+                ec2.terminate_instances().instance_ids(id).send().await.expect("it is terminated");
+            }
+        });
+        rows.push(row.await);
+        write("instances", &rows);
+    }
+    let what = half_way("WaitForImage", "the instance is terminated", Scenario::Copies, Expected::TheBake);
+    let instance = scene.instance.clone();
+    let row = meanwhile(&mut scene, &what, vec![instance], async |scene| {
+        let terminate = scene.owner.ec2().terminate_instances().instance_ids(&scene.instance);
+        terminate.send().await.expect("it is terminated");
+    });
+    rows.push(row.await);
+    write("instances", &rows);
+    check(&rows);
+}
+
+#[tokio::test]
+async fn a_receivers_role_that_goes_half_way() {
+    let mut rows = Vec::new();
+    for (state, scenario) in [("WaitForCopy", Scenario::Copies), ("WaitForTemporaryInstance", Scenario::Relaunch)] {
+        let mut scene = Scene::new().await;
+        // What is in an account that cannot be entered any more is out of reach, for the sweep, too.
+        let what = half_way(state, "the receiver's role is deleted", scenario, Expected::OneDelivery);
+        let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
+            delete_role(&scene.aws.account(RECEIVERS[1], REGION).await);
+        });
+        rows.push(row.await);
+        write("roles", &rows);
+    }
+    check(&rows);
+}
+
+/// What a person who deletes the receiver's stack does.
+fn delete_role(account: &Config) {
+    let role = "RoleName=AmiBakeryReceiver";
+    let listed = account.iam(&format!("Action=ListRolePolicies&{role}"));
+    for name in listed.split("<member>").skip(1).filter_map(|rest| rest.split('<').next()) {
+        account.iam(&format!("Action=DeleteRolePolicy&{role}&PolicyName={name}"));
+    }
+    account.iam(&format!("Action=DeleteRole&{role}"));
+}
+
+/// Those that a function has of a receiver last an hour.
+#[tokio::test]
+async fn credentials_that_expire_half_way() {
+    let late = |state: &str, scenario: Scenario| {
+        let fault = json!({"service": "states", "action": "EnterState", "state": state, "item": "0/1", "delay": 3700});
+        combination(state, "credentials have expired", scenario, vec![fault], Expected::Nothing)
+    };
+    let all = vec![
+        late("LookAtCopy", Scenario::Copies),
+        late("CancelCopy", Scenario::OneFails),
+        late("LookAtInstance", Scenario::Relaunch),
+        late("CreateReceiverImage", Scenario::Relaunch),
+        late("TerminateInstance", Scenario::Relaunch),
+        late("RevokeKey", Scenario::Copies),
+    ];
+    run("credentials", all).await;
+}
+
+/// In ways that no Catch sees.
+fn dying() -> Vec<Combination> {
+    let dies = |state: State| {
+        let fault = json!({
+            "service": "states", "action": "EnterState", "state": state.name, "item": "0/1", "error": "States.Runtime",
+        });
+        let scenario = scenario_of(&state.name);
+        combination(&state.name, "dies of States.Runtime", scenario, vec![fault], Expected::OneDelivery)
+    };
+    tasks().into_iter().filter(|state| state.machine == DELIVERIES).map(dies).collect()
+}
+
+#[tokio::test]
+async fn a_child_that_dies_unseen() {
+    run("dies", dying()).await;
+}
+
+#[tokio::test]
+async fn a_grant_that_is_made_minutes_after_the_abort() {
+    let late = |delay: u32| {
+        let fault = json!({
+            "service": "lambda", "action": "Invoke", "state": "GrantKey", "item": "0/1", "error": "Abort",
+            "delay": delay,
+        });
+        let name = format!("aborted, and granted {delay} s later");
+        combination("GrantKey", &name, Scenario::Copies, vec![fault], Expected::Abort)
+    };
+    // A function ends after a minute; what comes later than that has been on its way within AWS.
+    run("late", [60, 120, 240].map(late).to_vec()).await;
+}
+
+/// Whoever may copy may make grants, too: the outcome tells of them.
+#[tokio::test]
+async fn a_receiver_that_makes_a_grant_of_its_own() {
+    let mut scene = Scene::new().await;
+    let first = vec![json!({"item": "0/0"})];
+    let fault = "the receiver makes a grant of its own";
+    let what = combination("WaitForCopy", fault, Scenario::Copies, first, Expected::Nothing);
+    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
+        let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]);
+        let kms = scene.aws.entered_as(&role, REGION).await.kms();
+        let grant = kms.create_grant().key_id(&scene.key).grantee_principal(&role).name("strange");
+        grant.operations("Decrypt".into()).send().await.expect("the grant that it has allows that");
+    })
+    .await;
+    write("strange", std::slice::from_ref(&row));
+    check(&[row]);
+}

@@ -1,0 +1,96 @@
+"""Breaks the bake in four ways, one after the other, and fails if the fault tier stays green: `make prove-teeth`.
+
+Each way is a change of the sources, put back at the end whatever happens.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+#: What is taken away, in which file, by which change, and the test and state that must notice.
+TEETH = [
+    (
+        "RevokeKey removed from one Catch",
+        "statemachines/bake.asl.json",
+        # The copy's Catch, and with it the delivery, ends without RevokeKey.
+        lambda text: once(text, '"Default": "RevokeKey"', '"Default": "RecordFailure"'),
+        "access_denied",
+        "CopyImage",
+    ),
+    (
+        "the grant's name made random",
+        "functions/grant-key/src/lib.rs",
+        lambda text: once(
+            text,
+            "grants.push(clients.grants.create(&wanted).await?);",
+            "let mut wanted = wanted;\n"
+            '        wanted.name.push_str(&format!("/{:x}", std::process::id() as usize + &raw const wanted as usize\n'
+            "            + std::time::UNIX_EPOCH.elapsed().unwrap_or_default().subsec_nanos() as usize));\n"
+            "        grants.push(clients.grants.create(&wanted).await?);",
+        ),
+        "the_effect_with_the_answer_lost|the_effect_twice",
+        "GrantKey",
+    ),
+    (
+        "the sweep switched off",
+        "infra/template.yaml",
+        lambda text: once(
+            once(
+                text,
+                "      ScheduleExpression: rate(15 minutes)",
+                "      State: DISABLED\n      ScheduleExpression: rate(15 minutes)",
+            ),
+            "      Description: Sweeps when a bake has ended, in whatever way.",
+            "      State: DISABLED\n      Description: Sweeps when a bake has ended, in whatever way.",
+        ),
+        "an_abort_when_the_effect_is_done",
+        "GrantKey",
+    ),
+    (
+        "adoption on Duplicate removed",
+        "functions/reboot-and-create/src/lib.rs",
+        lambda text: re.sub(r'error.is\("InvalidAMIName.Duplicate"\)', 'error.is("NoSuchCode")', text),
+        "the_effect_twice|a_call_whose_answer_is_lost",
+        "RebootAndCreate",
+    ),
+]
+
+
+def once(text, old, new):
+    assert old in text, f"the sources have changed: {old}"
+    return text.replace(old, new, 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nextest", required=True)
+    arguments = parser.parse_args()
+    toothless = [name for name, *tooth in TEETH if not bites(arguments.nextest, name, *tooth)]
+    sys.exit(f"not noticed: {', '.join(toothless)}" if toothless else None)
+
+
+def bites(nextest, name, path, change, tests, state):
+    file = ROOT / path
+    text = file.read_text()
+    changed = change(text)
+    assert changed != text, f"nothing to change in {path}"
+    file.write_text(changed)
+    try:
+        subprocess.run(["cargo", "build", "--quiet", "--workspace", "--all-targets"], cwd=ROOT, check=True)
+        ask = [nextest, "nextest", "run", "--workspace", "-E", f"binary(fault) and test(/{tests}/)"]
+        ran = subprocess.run(ask, cwd=ROOT, env=os.environ | {"FAULT_STATE": state}, capture_output=True, text=True)
+    finally:
+        file.write_text(text)
+    # Noticed by a test that ran to its end, not by what did not build.
+    said = [line.strip() for line in ran.stdout.splitlines() + ran.stderr.splitlines() if f"{state}, " in line]
+    print(f"{name}: {'noticed' if ran.returncode and said else 'NOT NOTICED'}", *said[:3], sep="\n  ", flush=True)
+    return bool(ran.returncode and said)
+
+
+if __name__ == "__main__":
+    main()
