@@ -159,6 +159,16 @@ def test_events_permission(may):
     refused("AccessDeniedException", events.list_rules)
 
 
+def test_cloudwatch_permission(may):
+    """Actions, resources and condition keys for Amazon CloudWatch: the namespace."""
+    put = allow("cloudwatch:PutMetricData", resource="*")
+    put["Condition"] = {"StringEquals": {"cloudwatch:namespace": "AmiBakery"}}
+    cloudwatch, data = may("cloudwatch", put), [{"MetricName": "Failed", "Value": 1}]
+    cloudwatch.put_metric_data(Namespace="AmiBakery", MetricData=data)
+    message = refused("AccessDeniedException", cloudwatch.put_metric_data, Namespace="Other", MetricData=data)
+    assert "cloudwatch:PutMetricData" in message
+
+
 def test_sns_permission(aws, may):
     """Actions, resources and condition keys for Amazon SNS: AuthorizationError."""
     topic = aws.client("sns").create_topic(Name="bakes")["TopicArn"]

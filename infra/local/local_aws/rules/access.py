@@ -19,6 +19,7 @@ from .registry import rule
 
 OWN_CHECKS = {"ec2", "kms", "sts"}
 NEEDS = {
+    "cloudwatch": needs.cloudwatch,
     "events": needs.events,
     "lambda": needs.awslambda,
     "logs": needs.logs,

@@ -81,6 +81,13 @@ def _event(entry, response):
     return "PutEvents", bus, {name: value for name, value in keys.items() if value is not None}
 
 
+@rule("cloudwatch-permission", pages.actions("amazoncloudwatch"), without=())
+def cloudwatch(operation, response):
+    """A role's policies can ask for the namespace of the metrics that it puts."""
+    keys = {"cloudwatch:namespace": response._get_param("Namespace")} if operation == "PutMetricData" else {}
+    return [(operation, ANY, keys)]
+
+
 @rule("sns-permission", pages.actions("amazonsns"), without=())
 def sns(operation, response):
     """A role's policies name the topic that it publishes to; else AuthorizationError."""
