@@ -39,7 +39,8 @@ pub fn reads(state: &str) -> Option<Action> {
         "LookAtImage" | "LookAtHop" | "LookAtCopy" => Some(("ec2", "DescribeImages")),
         "LookAtInstance" => Some(("ec2", "DescribeInstances")),
         "Count" => Some(("cloudwatch", "PutMetricData")),
-        "CloseKeys" | "Audit" => Some(("kms", "ListGrants")),
+        "CloseKeys" => Some(("kms", "ListGrants")),
+        "Audit" => Some(("ec2", "DescribeRegions")),
         _ => None,
     }
 }

@@ -17,8 +17,11 @@ pub struct After<'a> {
     /// How many deliveries were asked for.
     pub planned: u64,
     pub is_closed: bool,
-    /// If the run was aborted: when, and the calls since.
-    pub aborted: Option<(f64, &'a [Call])>,
+    /// If the run was aborted: when.
+    pub aborted: Option<f64>,
+    pub calls: &'a [Call],
+    /// Whether a delivery could not close its keys itself.
+    pub is_cut_short: bool,
 }
 
 impl After<'_> {
@@ -35,6 +38,7 @@ impl After<'_> {
             found.push("the ledger is still open".to_owned());
         }
         self.in_time(&mut found);
+        self.each_closes_its_own(&mut found);
         found
     }
 
@@ -140,11 +144,24 @@ impl After<'_> {
         (!so).then(|| format!("it is said to be delivered, and is not as asked for: {delivery} {parts:?}"))
     }
 
+    /// A delivery closes its keys when its copy has ended, and leaves that neither to its Region nor to the sweep.
+    fn each_closes_its_own(&self, found: &mut Vec<String>) {
+        let revoked = |call: &&Call| call.action == "RevokeGrant" && call.error.is_none();
+        for call in self.calls.iter().filter(revoked) {
+            let by = call.state.as_deref().unwrap_or_default();
+            let late = matches!(by, "CloseKeys" | "SweepRegion" | "SweepGrants");
+            if late && self.aborted.is_none() && !self.is_cut_short {
+                found.push(format!("a grant was still open, and was taken back by {by}"));
+            }
+        }
+    }
+
     fn in_time(&self, found: &mut Vec<String>) {
-        let Some((stopped, calls)) = self.aborted else { return };
-        let closes =
-            |call: &&Call| matches!(call.action.as_str(), "RevokeGrant" | "RetireGrant") && call.error.is_none();
-        let last = calls.iter().filter(closes).map(|call| call.time).fold(stopped, f64::max);
+        let Some(stopped) = self.aborted else { return };
+        // What a request takes back was to stay until then.
+        let sweeps = |call: &&Call| call.function.as_deref().is_some_and(|name| name.ends_with("-sweep"));
+        let closes = |call: &&Call| call.action == "RevokeGrant" && call.error.is_none();
+        let last = self.calls.iter().filter(sweeps).filter(closes).map(|call| call.time).fold(stopped, f64::max);
         if last - stopped > TAKEN_BACK_WITHIN {
             found.push(format!("the last grant was taken back only {:.0} s after the end", last - stopped));
         }

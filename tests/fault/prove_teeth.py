@@ -17,10 +17,9 @@ TEETH = [
     (
         "RevokeKey removed from one Catch",
         "statemachines/bake.asl.json",
-        # The copy's Catch, and with it the delivery, ends without RevokeKey.
-        lambda text: once(text, '"Default": "RevokeKey"', '"Default": "RecordFailure"'),
-        "access_denied",
-        "CopyImage",
+        lambda text: after(text, '"GrantKey": {', '"Next": "RevokeKey"', '"Next": "RecordFailure"'),
+        "out_of_memory",
+        "GrantKey",
     ),
     (
         "the grant's name made random",
@@ -28,10 +27,10 @@ TEETH = [
         lambda text: once(
             text,
             "grants.push(clients.grants.create(&wanted).await?);",
-            "let mut wanted = wanted;\n"
-            '        wanted.name.push_str(&format!("/{:x}", std::process::id() as usize + &raw const wanted as usize\n'
-            "            + std::time::UNIX_EPOCH.elapsed().unwrap_or_default().subsec_nanos() as usize));\n"
-            "        grants.push(clients.grants.create(&wanted).await?);",
+            """let mut wanted = wanted;
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        wanted.name.push_str(&format!("/{}", now.as_nanos()));
+        grants.push(clients.grants.create(&wanted).await?);""",
         ),
         "the_effect_with_the_answer_lost|the_effect_twice",
         "GrantKey",
@@ -64,6 +63,12 @@ TEETH = [
 def once(text, old, new):
     assert old in text, f"the sources have changed: {old}"
     return text.replace(old, new, 1)
+
+
+def after(text, place, old, new):
+    """The first `old` after a place is replaced."""
+    at = text.index(place)
+    return text[:at] + once(text[at:], old, new)
 
 
 def main():

@@ -67,8 +67,8 @@ pub async fn judge(scene: &mut Scene, combination: &Combination, trial: Trial) -
         take_back(scene, &name).await;
     }
     let is_closed = scene.is_closed().await;
-    let calls = scene.aws.calls();
     let mut found = look(&scene.aws).await;
+    let calls = scene.aws.calls();
     let mut before = scene.before.clone();
     for all in [&mut found, &mut before] {
         all.retain(|thing, _| !excused.contains(&thing.id));
@@ -82,7 +82,9 @@ pub async fn judge(scene: &mut Scene, combination: &Combination, trial: Trial) -
         outcome: ended.outcome().as_ref(),
         planned: 2,
         is_closed,
-        aborted: aborted.map(|one| (one.at, &calls[..])),
+        aborted: aborted.map(|one| one.at),
+        calls: &calls,
+        is_cut_short: is_cut_short(combination),
     }
     .violations();
     let mut violations = if struck { after } else { vec![format!("the scenario {scenario:?} does not come there")] };
@@ -91,6 +93,13 @@ pub async fn judge(scene: &mut Scene, combination: &Combination, trial: Trial) -
         again.as_ref().map_or_else(|| told(&ended), |again| format!("{}, then {}", told(&ended), told(again)));
     clean(scene, &found).await;
     Row { state: state.clone(), fault: fault.clone(), outcome, violations }
+}
+
+/// Where a delivery dies, or is kept from closing its keys, others do it.
+fn is_cut_short(combination: &Combination) -> bool {
+    let Combination { state, fault, scenario, expected, .. } = combination;
+    let closing = state == "RevokeKey" || fault.contains("RevokeGrant");
+    closing || *scenario == Scenario::ChildDies || fault.contains("States.Runtime") || *expected == Expected::Anything
 }
 
 async fn take_back(scene: &mut Scene, bake: &str) -> Ended {

@@ -54,7 +54,6 @@ pub fn scenario_of(state: &str) -> Scenario {
         | "TakeBack"
         | "ReadStanding"
         | "TakeBackKeys"
-        | "TakeBackSharing"
         | "TookBack"
         | "IsEverythingTakenBack"
         | "TakenBack" => ShareOnly,
