@@ -10,7 +10,7 @@ TOOLS := $(CARGO_TARGET_DIR)/tools
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-local storm prove-teeth bench-waiting bench-scale lint local build setup fmt clean
+.PHONY: help demo test test-rust test-local fault storm prove-teeth bench-waiting bench-scale lint local build setup fmt clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
@@ -18,15 +18,18 @@ help: ## List the targets
 demo: build setup ## Bake an image for two receivers on a local AWS, live in the terminal
 	@$(PYTHON) -m local_aws demo --functions $(FUNCTIONS) --dir $(LOCAL)/demo
 
-test: test-rust test-local ## Run the pure, step, contract, bake and fault tiers, and the local AWS's own tests
+test: test-rust test-local ## Run the pure, step, contract and bake tiers, and the local AWS's own tests
 
 # Always the whole workspace: a part of it would have other features, and build the AWS SDKs again.
 test-rust: build setup $(NEXTEST)
 	$(NEXTEST) nextest run --workspace
 
+fault: build setup $(NEXTEST) ## Fail, lose and repeat every step of a bake, and see that nothing is left behind
+	$(NEXTEST) nextest run --workspace --ignore-default-filter -E 'binary(fault)'
+
 # Each storm is a bake with random faults, known by its seed.
 storm: build setup $(NEXTEST) ## Run N=200 bakes with random faults, or one of them again: SEED=17
-	N=$(or $(N),200) SEED=$(SEED) $(NEXTEST) nextest run --workspace --run-ignored all \
+	N=$(or $(N),200) SEED=$(SEED) $(NEXTEST) nextest run --workspace --ignore-default-filter --run-ignored all \
 	  -E 'binary(fault) and test(as_many_as_asked_for)' --no-capture
 
 prove-teeth: build setup $(NEXTEST) ## Break the bake in four ways, and see the fault tier fail each time

@@ -87,7 +87,15 @@ def bites(nextest, name, path, change, tests, state):
     file.write_text(changed)
     try:
         subprocess.run(["cargo", "build", "--quiet", "--workspace", "--all-targets"], cwd=ROOT, check=True)
-        ask = [nextest, "nextest", "run", "--workspace", "-E", f"binary(fault) and test(/{tests}/)"]
+        ask = [
+            nextest,
+            "nextest",
+            "run",
+            "--workspace",
+            "--ignore-default-filter",
+            "-E",
+            f"binary(fault) and test(/{tests}/)",
+        ]
         ran = subprocess.run(ask, cwd=ROOT, env=os.environ | {"FAULT_STATE": state}, capture_output=True, text=True)
     finally:
         file.write_text(text)
