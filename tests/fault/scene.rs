@@ -14,7 +14,7 @@ use std::time::Duration;
 /// AWS seconds a second, while nothing is at work; and how long what is new cannot be seen, longer than AWS usually takes.
 const VARIABLES: [(&str, &str); 4] = [
     ("LOCAL_AWS_SPEED", "3600"),
-    ("LOCAL_AWS_SWITCH_IMAGE_NOT_FOUND_SECONDS", "20"),
+    ("LOCAL_AWS_SWITCH_IMAGE_NOT_FOUND_SECONDS", "45"),
     ("LOCAL_AWS_SWITCH_INSTANCE_NOT_FOUND_SECONDS", "20"),
     ("LOCAL_AWS_SWITCH_GRANT_SECONDS", "20"),
 ];
@@ -42,7 +42,6 @@ pub struct Scene {
 /// How an execution ended.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    pub arn: String,
     pub status: ExecutionStatus,
     pub error: String,
     pub text: String,
@@ -97,7 +96,7 @@ impl Scene {
                 let text = now.output().or(now.cause()).unwrap_or_default().to_owned();
                 let error = now.error().unwrap_or_default().to_owned();
                 let at = now.stop_date().map(|date| date.as_secs_f64()).unwrap_or_default();
-                return Ended { arn: arn.to_owned(), status: now.status().clone(), error, text, at };
+                return Ended { status: now.status().clone(), error, text, at };
             }
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
