@@ -14,7 +14,7 @@ use std::time::Duration;
 /// AWS seconds a second, while nothing is at work; and how long what is new cannot be seen, longer than AWS usually takes.
 const VARIABLES: [(&str, &str); 4] = [
     ("LOCAL_AWS_SPEED", "3600"),
-    ("LOCAL_AWS_SWITCH_IMAGE_NOT_FOUND_SECONDS", "20"),
+    ("LOCAL_AWS_SWITCH_IMAGE_NOT_FOUND_SECONDS", "45"),
     ("LOCAL_AWS_SWITCH_INSTANCE_NOT_FOUND_SECONDS", "20"),
     ("LOCAL_AWS_SWITCH_GRANT_SECONDS", "20"),
 ];
@@ -163,7 +163,7 @@ async fn stranger(aws: &LocalAws, owner: &Config, key: &str, instance: &str) -> 
     for name in ["by-hand", "ami-bakery/staging/web-1/222222222222/us-east-1"] {
         let grant = kms.create_grant().key_id(key).name(name).retiring_principal(&retiring);
         let grant = grant.grantee_principal(format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]));
-        grant.operations("DescribeKey".into()).send().await.expect("it is granted");
+        grant.operations("GenerateDataKeyWithoutPlaintext".into()).send().await.expect("it is granted");
     }
     self::instance(&aws.account(RECEIVERS[0], REGION).await, None).await;
     image
