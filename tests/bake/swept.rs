@@ -51,7 +51,9 @@ async fn a_run_that_is_stopped_while_copies_are_made_leaves_nothing() {
         copies == 2
     })
     .await;
-    assert_eq!(world.grants(&world.key).await.len(), 2, "the key is open to both");
+    // EBS has grants of its own while it copies.
+    let ours = world.grants(&world.key).await.into_iter().filter(|name| name.starts_with("ami-bakery/"));
+    assert_eq!(ours.count(), 2, "the key is open to both");
     stop(&world, &execution).await;
     until("the sweep is done", async || is_swept(&world).await).await;
     world.assert_nothing_is_left_open().await;
