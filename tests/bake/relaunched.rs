@@ -191,6 +191,20 @@ async fn an_instance_that_dies_costs_the_other_receiver_nothing() {
 }
 
 #[tokio::test]
+async fn an_instance_that_never_runs_is_given_up_and_costs_the_other_receiver_nothing() {
+    let (world, request) = windows().await;
+    world.aws.control("launches", &json!([{"state": "pending", "account": RECEIVERS[1]}]));
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.error, "PartialDelivery", "{ended:?}");
+    let outcome = ended.outcome();
+    delivered(&world, RECEIVERS[0], &outcome, "Relaunch").await;
+    let failed = &outcome["Deliveries"][1];
+    assert_eq!((&failed["Error"], &failed["Route"]), (&json!("TimedOut"), &json!("Relaunch")), "{failed}");
+    assert_no_instance_is_left(&world, RECEIVERS[1]).await;
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
 async fn a_temporary_instance_is_closed_to_the_world() {
     let (world, request) = windows().await;
     let ended = world.bake("web-1", &request).await;
