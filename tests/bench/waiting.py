@@ -84,8 +84,10 @@ def bake(aws, base, key, name, sizes):
         for n, size in enumerate(sizes)
     ]
     run = ec2.run_instances(ImageId=base, MinCount=1, MaxCount=1, BlockDeviceMappings=volumes)
+    instance = run["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1})
     request = {
-        "InstanceId": run["Instances"][0]["InstanceId"],
+        "InstanceId": instance,
         "ImageName": "waiting",
         "Receivers": [{"AccountId": RECEIVER}],
     }
