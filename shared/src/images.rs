@@ -6,7 +6,8 @@ use crate::{Context, ErrorKind, Place, StepError};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::describe_snapshots::builders::DescribeSnapshotsFluentBuilder;
 use aws_sdk_ec2::types::{
-    Filter, Image, PlatformValues, ProductCode, ProductCodeValues, ResourceType, Snapshot, Tag, TagSpecification,
+    BlockDeviceMapping, EbsBlockDevice, Filter, Image, PlatformValues, ProductCode, ProductCodeValues, ResourceType,
+    Snapshot, Tag, TagSpecification,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,11 +122,18 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
         state,
         reason: reason.map(str::to_owned),
         snapshot_ids: ids.into_iter().collect(),
+        kept_devices: kept_devices(image.block_device_mappings()),
         largest_gib: volumes.iter().filter_map(|ebs| u64::try_from(ebs.volume_size()?).ok()).max().unwrap_or(0),
         is_windows: is_windows(image.platform()),
         product_codes: marketplace_codes(image.product_codes()),
         tags: tags(image.tags()),
     })
+}
+
+fn kept_devices(mappings: &[BlockDeviceMapping]) -> Vec<String> {
+    let stays = |ebs: &EbsBlockDevice| ebs.delete_on_termination() == Some(false);
+    let kept = mappings.iter().filter(|mapping| mapping.ebs().is_some_and(stays));
+    kept.filter_map(|mapping| mapping.device_name()).map(str::to_owned).collect()
 }
 
 /// The product codes that keep AWS from copying an image to another account.

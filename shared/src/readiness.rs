@@ -19,6 +19,8 @@ pub struct ImageLook {
     pub snapshot_ids: Vec<SnapshotId>,
     /// The size of its largest volume.
     pub largest_gib: u64,
+    /// The devices whose volumes stay when an instance of it is terminated.
+    pub kept_devices: Vec<String>,
     pub is_windows: bool,
     /// Of products in AWS Marketplace.
     pub product_codes: Vec<String>,
@@ -153,6 +155,7 @@ mod tests {
             volumes,
             snapshot_ids: snapshots.iter().map(|s| s.snapshot_id.clone()).collect(),
             largest_gib: 8,
+            kept_devices: Vec::new(),
             is_windows: false,
             product_codes: Vec::new(),
             tags: BTreeMap::from([("t".into(), "d".into())]),

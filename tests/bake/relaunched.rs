@@ -2,7 +2,7 @@
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
 use ami_bakery_tests::world::{REGIONS, World, images, instance_of, key, snapshots};
-use aws_sdk_ec2::types::{Filter, Image};
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Filter, Image, InstanceType};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 
@@ -15,12 +15,12 @@ async fn windows() -> (World, Value) {
     let platform = Filter::builder().name("platform").values("windows").build();
     let found = world.owner.ec2().describe_images().owners("amazon").filters(platform).send().await;
     let image = found.expect("AWS's images are described").images()[0].image_id().expect("an id").to_owned();
-    with_instance_of(world, &image).await
+    with_instance_of(world, &image, InstanceType::T3Micro).await
 }
 
-async fn with_instance_of(world: World, image: &str) -> (World, Value) {
+async fn with_instance_of(world: World, image: &str, kind: InstanceType) -> (World, Value) {
     let mut request = world.request();
-    request["InstanceId"] = json!(instance_of(&world.owner, &world.key, "web", image).await);
+    request["InstanceId"] = json!(instance_of(&world.owner, &world.key, "web", image, kind).await);
     (world, request)
 }
 
@@ -31,13 +31,19 @@ async fn of_marketplace(subscribed: &[&str]) -> (World, Value) {
     let made = ec2.create_image().instance_id(instance).name("product").no_reboot(true).send().await.expect("an image");
     let product = made.image_id().expect("an id").to_owned();
     available(&world.owner, &product).await;
-    let modify = ec2.modify_image_attribute().image_id(&product).attribute("productCodes").product_codes(CODE);
+    sold(&world, &product, subscribed).await;
+    let (world, request) = with_instance_of(world, &product, InstanceType::T3Micro).await;
+    ec2.deregister_image().image_id(&product).send().await.expect("it is no image of the bake's");
+    (world, request)
+}
+
+/// An image becomes a product, to which the owner and these receivers are subscribed.
+async fn sold(world: &World, image: &str, subscribed: &[&str]) {
+    let ec2 = world.owner.ec2();
+    let modify = ec2.modify_image_attribute().image_id(image).attribute("productCodes").product_codes(CODE);
     modify.send().await.expect("it has a code");
     let accounts = subscribed.iter().chain([&OWNER]).map(|account| ((*account).to_owned(), json!([CODE]))).collect();
     world.aws.control("subscriptions", &Value::Object(accounts));
-    let (world, request) = with_instance_of(world, &product).await;
-    ec2.deregister_image().image_id(&product).send().await.expect("it is no image of the bake's");
-    (world, request)
 }
 
 #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
@@ -69,8 +75,19 @@ async fn delivered(world: &World, account: &str, outcome: &Value, route: &str) -
         let tags: Vec<_> = snapshot.tags().iter().filter_map(|tag| tag.key()).collect();
         assert!(tags.contains(&"ami-bakery:delivery"), "{tags:?}");
     }
+    let golden = world.images(OWNER).await.into_iter().find(|one| one.image_id() == outcome["ImageId"].as_str());
+    assert_eq!(kept(&image), kept(&golden.expect("the golden image")), "as in the golden image");
     assert_no_instance_is_left(world, account).await;
     image
+}
+
+/// The devices whose volumes stay when an instance is terminated: all but the root.
+fn kept(image: &Image) -> Vec<&str> {
+    let stays = |one: &&BlockDeviceMapping| one.ebs().and_then(|ebs| ebs.delete_on_termination()) == Some(false);
+    let devices: Vec<_> =
+        image.block_device_mappings().iter().filter(stays).filter_map(|one| one.device_name()).collect();
+    assert!(!devices.is_empty(), "{image:?}");
+    devices
 }
 
 async fn assert_no_instance_is_left(world: &World, account: &str) {
@@ -173,6 +190,37 @@ async fn another_instance_type_is_tried_when_there_is_no_capacity() {
     let reason = outcome["Deliveries"][1]["Reason"].as_str().expect("a reason");
     assert!(reason.contains("None of t3.medium, t3a.medium, m5.large"), "{reason}");
     assert_no_instance_is_left(&world, RECEIVERS[1]).await;
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn an_image_without_drivers_for_newer_instance_types_boots_on_an_older_one() {
+    let world = World::new().await;
+    let ec2 = world.owner.ec2();
+    let create = ec2.create_image().instance_id(&world.instance).name("first").no_reboot(true);
+    let first = create.send().await.expect("an image").image_id().expect("an id").to_owned();
+    available(&world.owner, &first).await;
+    let root = world.snapshots(OWNER, &first).await[0].snapshot_id().map(str::to_owned);
+    let ebs = EbsBlockDevice::builder().set_snapshot_id(root).build();
+    let root = BlockDeviceMapping::builder().device_name("/dev/xvda").ebs(ebs).build();
+    let register = ec2.register_image().name("old").root_device_name("/dev/xvda").block_device_mappings(root);
+    let old = register.virtualization_type("hvm").ena_support(false).send().await.expect("an image");
+    let old = old.image_id().expect("an id").to_owned();
+    available(&world.owner, &old).await;
+    sold(&world, &old, &RECEIVERS).await;
+    let (world, request) = with_instance_of(world, &old, InstanceType::T2Micro).await;
+    for image in [&old, &first] {
+        ec2.deregister_image().image_id(image).send().await.expect("it is no image of the bake's");
+    }
+    let ended = world.bake("web-1", &request).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    for account in RECEIVERS {
+        delivered(&world, account, &ended.outcome(), "Relaunch").await;
+        let found = world.aws.account(account, REGION).await.ec2().describe_instances().send().await;
+        let found = found.expect("instances");
+        let types = found.reservations().iter().flat_map(|one| one.instances()).filter_map(|one| one.instance_type());
+        assert_eq!(types.collect::<Vec<_>>(), [&InstanceType::T2Small], "no newer type could");
+    }
     world.assert_nothing_is_left_open().await;
 }
 

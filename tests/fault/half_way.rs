@@ -1,6 +1,7 @@
 //! What happens in the midst of a bake: images that fail, keys, roles and instances that go, credentials that expire.
 
 use crate::combinations::{Combination, DELIVERIES, Expected, tasks};
+use crate::look::{Kind, look};
 use crate::runner::{Trial, judge, one, run};
 use crate::scenarios::{ELSEWHERE, Scenario, scenario_of};
 use crate::scene::Scene;
@@ -39,10 +40,9 @@ async fn images_that_do_not_come() {
     check(&rows);
 }
 
-/// Holds a bake as its second delivery enters a state, does something, and lets it go on.
+/// Holds a bake as its second delivery enters a state, does something, and lets it go on until it has ended.
 #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
-async fn meanwhile(scene: &mut Scene, what: &Combination, excused: Vec<String>, act: impl AsyncFnOnce(&Scene)) -> Row {
-    let name = scene.next_name("web");
+async fn meanwhile(scene: &mut Scene, what: &Combination, name: &str, act: impl AsyncFnOnce(&Scene)) -> Trial {
     let mut hold = json!({"service": "states", "action": "EnterState", "state": what.state, "error": "Hold"});
     if what.expected == Expected::OneDelivery {
         hold["item"] = json!("0/1");
@@ -52,7 +52,7 @@ async fn meanwhile(scene: &mut Scene, what: &Combination, excused: Vec<String>, 
     }
     scene.aws.forget_calls();
     scene.aws.inject(&[hold]);
-    let execution = scene.start(&name, &what.scenario.request(scene)).await;
+    let execution = scene.start(name, &what.scenario.request(scene)).await;
     let mut struck = false;
     for _ in 0..3000 {
         struck = scene.aws.faults()[0]["struck"].as_u64() > Some(0);
@@ -64,7 +64,14 @@ async fn meanwhile(scene: &mut Scene, what: &Combination, excused: Vec<String>, 
     act(scene).await;
     scene.aws.inject(&[]);
     let ended = scene.end_of(&execution).await;
-    judge(scene, what, Trial { name, ended, again: None, struck, excused }).await
+    Trial { name: name.to_owned(), ended, again: None, struck, excused: Vec::new() }
+}
+
+/// The same, and judges it.
+async fn judged(scene: &mut Scene, what: &Combination, excused: Vec<String>, act: impl AsyncFnOnce(&Scene)) -> Row {
+    let name = scene.next_name("web");
+    let trial = meanwhile(scene, what, &name, act).await;
+    judge(scene, what, Trial { excused, ..trial }).await
 }
 
 fn half_way(state: &str, fault: &str, scenario: Scenario, expected: Expected) -> Combination {
@@ -88,7 +95,7 @@ async fn keys_that_close_half_way() {
     let mut rows = Vec::new();
 
     let what = half_way("WaitForCopy", "the owner's key is disabled", Scenario::Copies, Expected::TheBake);
-    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
+    let row = judged(&mut scene, &what, Vec::new(), async |scene| {
         scene.owner.kms().disable_key().key_id(&scene.key).send().await.expect("it is disabled");
     });
     rows.push(row.await);
@@ -100,7 +107,7 @@ async fn keys_that_close_half_way() {
     let found = receiver.describe_key().key_id(alias).send().await.expect("the receiver's key");
     let id = found.key_metadata().map(|key| key.key_id().to_owned()).expect("an id");
     let what = half_way("WaitForCopy", "the receiver's key is disabled", Scenario::Copies, Expected::OneDelivery);
-    let row = meanwhile(&mut scene, &what, Vec::new(), async |_| {
+    let row = judged(&mut scene, &what, Vec::new(), async |_| {
         receiver.disable_key().key_id(&id).send().await.expect("it is disabled");
     });
     rows.push(row.await);
@@ -110,7 +117,7 @@ async fn keys_that_close_half_way() {
     let what = half_way("WaitForCopy", "the key's policy denies the receiver", Scenario::Copies, Expected::OneDelivery);
     let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[1]);
     let deny = json!({"Effect": "Deny", "Principal": {"AWS": role}, "Action": "kms:*", "Resource": "*"});
-    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| policy(scene, json!([allow_owner(), deny])).await);
+    let row = judged(&mut scene, &what, Vec::new(), async |scene| policy(scene, json!([allow_owner(), deny])).await);
     rows.push(row.await);
     policy(&scene, json!([allow_owner()])).await;
     write("keys", &rows);
@@ -118,7 +125,7 @@ async fn keys_that_close_half_way() {
     let what = half_way("WaitForCopy", "the key's policy denies RevokeGrant", Scenario::Copies, Expected::TheBake);
     let denied = ["revoke", "sweep"].map(|name| format!("arn:aws:iam::{OWNER}:role/ami-bakery-{name}"));
     let deny = json!({"Effect": "Deny", "Principal": {"AWS": denied}, "Action": "kms:RevokeGrant", "Resource": "*"});
-    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| policy(scene, json!([allow_owner(), deny])).await);
+    let row = judged(&mut scene, &what, Vec::new(), async |scene| policy(scene, json!([allow_owner(), deny])).await);
     rows.push(row.await);
     write("keys", &rows);
     check(&rows);
@@ -130,7 +137,7 @@ async fn instances_that_go_half_way() {
     let mut rows = Vec::new();
     for (state, scenario) in [("WaitForTemporaryInstance", Scenario::Relaunch), ("WaitForCopy", Scenario::Relaunch)] {
         let what = half_way(state, "the temporary instance is terminated", scenario, Expected::OneDelivery);
-        let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
+        let row = judged(&mut scene, &what, Vec::new(), async |scene| {
             let ec2 = scene.aws.account(RECEIVERS[1], REGION).await.ec2();
             let found = ec2.describe_instances().send().await.expect("instances");
             for instance in found.reservations().iter().flat_map(|one| one.instances()) {
@@ -143,7 +150,7 @@ async fn instances_that_go_half_way() {
     }
     let what = half_way("WaitForImage", "the instance is terminated", Scenario::Copies, Expected::TheBake);
     let instance = scene.instance.clone();
-    let row = meanwhile(&mut scene, &what, vec![instance], async |scene| {
+    let row = judged(&mut scene, &what, vec![instance], async |scene| {
         let terminate = scene.owner.ec2().terminate_instances().instance_ids(&scene.instance);
         terminate.send().await.expect("it is terminated");
     });
@@ -157,25 +164,57 @@ async fn a_receivers_role_that_goes_half_way() {
     let mut rows = Vec::new();
     for (state, scenario) in [("WaitForCopy", Scenario::Copies), ("WaitForTemporaryInstance", Scenario::Relaunch)] {
         let mut scene = Scene::new().await;
-        // What is in an account that cannot be entered any more is out of reach, for the sweep, too.
+        let receiver = scene.aws.account(RECEIVERS[1], REGION).await;
+        let name = scene.next_name("web");
         let what = half_way(state, "the receiver's role is deleted", scenario, Expected::OneDelivery);
-        let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
-            delete_role(&scene.aws.account(RECEIVERS[1], REGION).await);
-        });
-        rows.push(row.await);
+        let deleted = &mut None;
+        let ended = meanwhile(&mut scene, &what, &name, async |_| *deleted = Some(delete_role(&receiver))).await;
+        // What is in an account that cannot be entered any more is out of reach. The key is closed all the same, and the
+        // sweep, which has not forgotten it, takes the rest when the role is back.
+        let open: Vec<_> = look(&scene.aws).await.into_iter().filter(|(thing, _)| thing.kind == Kind::Grant).collect();
+        assert!(open.iter().all(|(thing, _)| scene.before.contains_key(thing)), "{open:?}");
+        make_role(&receiver, deleted.as_ref().expect("it was deleted"));
+        rows.push(judge(&mut scene, &what, ended).await);
         write("roles", &rows);
     }
     check(&rows);
 }
 
+const ROLE: &str = "RoleName=AmiBakeryReceiver";
+
+/// A role as IAM tells of it: whom it trusts, and its policies by name.
+struct Role {
+    trust: String,
+    policies: Vec<(String, String)>,
+}
+
 /// What a person who deletes the receiver's stack does.
-fn delete_role(account: &Config) {
-    let role = "RoleName=AmiBakeryReceiver";
-    let listed = account.iam(&format!("Action=ListRolePolicies&{role}"));
-    for name in listed.split("<member>").skip(1).filter_map(|rest| rest.split('<').next()) {
-        account.iam(&format!("Action=DeleteRolePolicy&{role}&PolicyName={name}"));
+fn delete_role(account: &Config) -> Role {
+    let ask = |action: &str, more: &str| account.iam(&format!("Action={action}&{ROLE}{more}"));
+    let trust = document(&ask("GetRole", ""), "AssumeRolePolicyDocument");
+    let listed = ask("ListRolePolicies", "");
+    let policies = listed.split("<member>").skip(1).filter_map(|rest| rest.split('<').next()).map(|name| {
+        let policy = document(&ask("GetRolePolicy", &format!("&PolicyName={name}")), "PolicyDocument");
+        ask("DeleteRolePolicy", &format!("&PolicyName={name}"));
+        (name.to_owned(), policy)
+    });
+    let policies = policies.collect();
+    ask("DeleteRole", "");
+    Role { trust, policies }
+}
+
+/// And one who deploys it again.
+fn make_role(account: &Config, role: &Role) {
+    account.iam(&format!("Action=CreateRole&{ROLE}&AssumeRolePolicyDocument={}", role.trust));
+    for (name, policy) in &role.policies {
+        account.iam(&format!("Action=PutRolePolicy&{ROLE}&PolicyName={name}&PolicyDocument={policy}"));
     }
-    account.iam(&format!("Action=DeleteRole&{role}"));
+}
+
+/// A policy in an answer of IAM, URL-encoded there as it is in a request.
+fn document(answer: &str, element: &str) -> String {
+    let inside = answer.split(&format!("<{element}>")).nth(1).and_then(|rest| rest.split('<').next());
+    inside.unwrap_or_else(|| panic!("no {element}: {answer}")).to_owned()
 }
 
 /// Those that a function has of a receiver last an hour.
@@ -234,7 +273,7 @@ async fn a_receiver_that_makes_a_grant_of_its_own() {
     let first = vec![json!({"item": "0/0"})];
     let fault = "the receiver makes a grant of its own";
     let what = combination("WaitForCopy", fault, Scenario::Copies, first, Expected::Nothing);
-    let row = meanwhile(&mut scene, &what, Vec::new(), async |scene| {
+    let row = judged(&mut scene, &what, Vec::new(), async |scene| {
         let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]);
         let kms = scene.aws.entered_as(&role, REGION).await.kms();
         let grant = kms.create_grant().key_id(&scene.key).grantee_principal(&role).name("strange");

@@ -89,6 +89,13 @@ impl After<'_> {
             .flatten()
             .filter_map(Value::as_str)
             .collect();
+        // While an image is pending it does not name its snapshots yet; they name it.
+        let images: Vec<_> =
+            self.look.keys().filter(|thing| thing.kind == Kind::Image).map(|thing| &thing.id).collect();
+        let names_one = |value: &Value| {
+            let description = value["Description"].as_str().unwrap_or_default();
+            images.iter().any(|image| description.contains(image.as_str()))
+        };
         for (thing, value) in made {
             let (state, delivery) =
                 (value["State"].as_str().unwrap_or_default(), &value["Tags"]["ami-bakery:delivery"]);
@@ -99,7 +106,9 @@ impl After<'_> {
                 Kind::Image if delivery.as_str().is_some_and(|id| id.ends_with("/hop")) => Some("a hop is left"),
                 // A golden image that failed is the owner's to look at.
                 Kind::Image if state != "available" && !delivery.is_null() => Some("a copy is left half made"),
-                Kind::Snapshot if !of_images.contains(&thing.id.as_str()) => Some("a snapshot of no image"),
+                Kind::Snapshot if !of_images.contains(&thing.id.as_str()) && !names_one(value) => {
+                    Some("a snapshot of no image")
+                }
                 Kind::Instance if !matches!(state, "terminated" | "shutting-down") => Some("an instance is left"),
                 Kind::Image | Kind::Snapshot | Kind::Instance | Kind::Grant => None,
             };

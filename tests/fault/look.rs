@@ -22,10 +22,16 @@ pub enum Kind {
     Grant,
 }
 
+/// Switches of the local AWS, and AWS seconds: longer than AWS usually takes to show what is new.
+pub const IMAGES_HIDDEN: (&str, u32) = ("image-not-found-seconds", 45);
+pub const INSTANCES_HIDDEN: (&str, u32) = ("instance-not-found-seconds", 20);
+
 /// Everything, and what it is like.
 pub type Look = BTreeMap<Thing, Value>;
 
 pub async fn look(aws: &LocalAws) -> Look {
+    // EC2 hides what is new from a bake for longer than from us.
+    aws.control("switches", &json!({IMAGES_HIDDEN.0: 0, INSTANCES_HIDDEN.0: 0}));
     let mut found = Look::new();
     for account in [OWNER, RECEIVERS[0], RECEIVERS[1]] {
         for region in REGIONS {
@@ -38,6 +44,7 @@ pub async fn look(aws: &LocalAws) -> Look {
             there.grants(&config.kms()).await;
         }
     }
+    aws.control("switches", &json!({IMAGES_HIDDEN.0: IMAGES_HIDDEN.1, INSTANCES_HIDDEN.0: INSTANCES_HIDDEN.1}));
     found
 }
 
@@ -92,7 +99,7 @@ impl Place<'_> {
             }
             let value = json!({
                 "State": snapshot.state().map(|state| state.as_str()), "KmsKeyId": snapshot.kms_key_id(),
-                "Tags": tags(snapshot.tags()), "Permissions": permissions,
+                "Tags": tags(snapshot.tags()), "Permissions": permissions, "Description": snapshot.description(),
             });
             self.add(Kind::Snapshot, id, value);
         }

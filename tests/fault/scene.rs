@@ -11,13 +11,8 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::Value;
 use std::time::Duration;
 
-/// AWS seconds a second, while nothing is at work; and how long what is new cannot be seen, longer than AWS usually takes.
-const VARIABLES: [(&str, &str); 4] = [
-    ("LOCAL_AWS_SPEED", "3600"),
-    ("LOCAL_AWS_SWITCH_IMAGE_NOT_FOUND_SECONDS", "45"),
-    ("LOCAL_AWS_SWITCH_INSTANCE_NOT_FOUND_SECONDS", "20"),
-    ("LOCAL_AWS_SWITCH_GRANT_SECONDS", "20"),
-];
+/// AWS seconds a second, while nothing is at work; and how long a grant that is new cannot be used.
+const VARIABLES: [(&str, &str); 2] = [("LOCAL_AWS_SPEED", "3600"), ("LOCAL_AWS_SWITCH_GRANT_SECONDS", "20")];
 /// Someone that the owner knows, and AMI Bakery does not.
 pub const FRIEND: &str = "999999999999";
 

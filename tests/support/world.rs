@@ -195,7 +195,7 @@ pub async fn key(account: &Config, policy: Option<Value>) -> String {
 
 /// A running instance with three encrypted volumes.
 pub async fn instance(account: &Config, key: &str, name: &str) -> String {
-    instance_of(account, key, name, &linux(account).await).await
+    instance_of(account, key, name, &linux(account).await, InstanceType::T3Micro).await
 }
 
 /// One of AWS's images, whose root is /dev/xvda.
@@ -205,10 +205,12 @@ pub async fn linux(account: &Config) -> String {
 }
 
 /// The same, launched from this image.
-pub async fn instance_of(account: &Config, key: &str, name: &str, image: &str) -> String {
+pub async fn instance_of(account: &Config, key: &str, name: &str, image: &str, kind: InstanceType) -> String {
     let ec2 = account.ec2();
     let volume = |(n, size): (usize, i32)| {
         let ebs = EbsBlockDevice::builder().volume_size(size).volume_type("gp3".into()).encrypted(true).kms_key_id(key);
+        // Data outlives its instance.
+        let ebs = ebs.delete_on_termination(n == 0);
         let device = if n == 0 {
             "/dev/xvda".to_owned()
         } else {
@@ -218,7 +220,7 @@ pub async fn instance_of(account: &Config, key: &str, name: &str, image: &str) -
     };
     let tag = Tag::builder().key("Name").value(name).build();
     let tags = TagSpecification::builder().resource_type("instance".into()).tags(tag).build();
-    let run = ec2.run_instances().image_id(image).instance_type(InstanceType::T3Micro).min_count(1).max_count(1);
+    let run = ec2.run_instances().image_id(image).instance_type(kind).min_count(1).max_count(1);
     let run = run.set_block_device_mappings(Some(VOLUMES.into_iter().enumerate().map(volume).collect()));
     let made = run.tag_specifications(tags).send().await.expect("the instance is launched");
     let id = made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned();

@@ -7,9 +7,9 @@ mod reboot;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
-use aws_sdk_ec2::types::BlockDeviceMapping;
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice};
 use bakery::ids::{ImageId, InstanceId};
-use bakery::images::{known, named, tag_specifications, tagged};
+use bakery::images::{self, known, named, tag_specifications, tagged};
 use bakery::names::{self, BAKE_TAG, DELIVERY_TAG, STACK_TAG};
 use bakery::plan::{Bake, Delivery, Run};
 use bakery::prediction::START;
@@ -55,6 +55,8 @@ pub struct Temporary {
     pub delivery: Delivery,
     pub attempt: u32,
     pub instance_id: InstanceId,
+    /// The shared image that it was launched from.
+    pub source_image_id: ImageId,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -108,13 +110,21 @@ struct Wanted<'a> {
     known_by: Vec<(&'static str, String)>,
     is_golden: bool,
     reboot: Reboot,
-    exclude_devices: &'a [String],
+    devices: Devices<'a>,
+}
+
+/// What becomes of the instance's volumes in the image.
+enum Devices<'a> {
+    AllBut(&'a [String]),
+    /// All, each going or staying with an instance as in the image that the temporary instance, of which nothing may
+    /// stay, was launched from.
+    AsIn(&'a ImageId),
 }
 
 impl<'a> Wanted<'a> {
     fn of(input: &'a Input, stack: &str) -> Result<Self, StepError> {
         let bake = &input.bake;
-        if let Some(Temporary { run, delivery, attempt, instance_id }) = &input.temporary {
+        if let Some(Temporary { run, delivery, attempt, instance_id, source_image_id }) = &input.temporary {
             let id = names::delivery(&bake.bake_id, delivery);
             return Ok(Self {
                 place: delivery.place(),
@@ -125,7 +135,7 @@ impl<'a> Wanted<'a> {
                 known_by: vec![(STACK_TAG, stack.to_owned()), (DELIVERY_TAG, id)],
                 is_golden: false,
                 reboot: Reboot::Create,
-                exclude_devices: &[],
+                devices: Devices::AsIn(source_image_id),
             });
         }
         let Some(instance) = &bake.instance_id else {
@@ -144,7 +154,7 @@ impl<'a> Wanted<'a> {
             known_by,
             is_golden: true,
             reboot: bake.reboot,
-            exclude_devices: &bake.exclude_devices,
+            devices: Devices::AllBut(&bake.exclude_devices),
         })
     }
 
@@ -157,17 +167,14 @@ impl<'a> Wanted<'a> {
     /// `CreateImage` takes no client token, so the name is what keeps it from being done twice.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>
     async fn create(&self, ec2: &Client) -> Result<ImageId, StepError> {
-        let without = self
-            .exclude_devices
-            .iter()
-            .map(|device| BlockDeviceMapping::builder().device_name(device).no_device("").build());
+        let devices = self.block_device_mappings(ec2).await?;
         let answer = ec2
             .create_image()
             .instance_id(self.instance.as_str())
             .name(&self.name)
             .description(&self.description)
             .no_reboot(self.reboot == Reboot::None)
-            .set_block_device_mappings(Some(without.collect()))
+            .set_block_device_mappings(Some(devices))
             .set_tag_specifications(Some(tag_specifications(&self.tags)))
             .customize()
             .config_override(once())
@@ -179,6 +186,23 @@ impl<'a> Wanted<'a> {
             Err(error) if error.is("InvalidAMIName.Duplicate") => self.adopt(ec2).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// What is not named stays as the instance has it.
+    async fn block_device_mappings(&self, ec2: &Client) -> Result<Vec<BlockDeviceMapping>, StepError> {
+        let device = |name: &String| BlockDeviceMapping::builder().device_name(name);
+        let source = match self.devices {
+            Devices::AllBut(excluded) => {
+                return Ok(excluded.iter().map(|name| device(name).no_device("").build()).collect());
+            }
+            Devices::AsIn(source) => source,
+        };
+        let Some(image) = images::look(ec2, source, &self.place).await? else {
+            let message = format!("The shared image {source} cannot be seen in {}.", self.place);
+            return Err(StepError::new(ErrorKind::NotVisibleYet, message));
+        };
+        let stays = EbsBlockDevice::builder().delete_on_termination(false).build();
+        Ok(image.kept_devices.iter().map(|name| device(name).ebs(stays.clone()).build()).collect())
     }
 
     /// The name is taken. By this bake's own image, if the answer to an earlier call was lost: then that is it.

@@ -3,14 +3,18 @@
 use crate::*;
 use ami_bakery_tests::looks::COPY_TAGS;
 use ami_bakery_tests::samples::{delivery, run};
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice};
 use bakery::plan::{Delivery, Relaunch, Route};
 use reboot_and_create::Temporary;
 
 const TEMPORARY: &str = "i-0000000000000000a";
+/// The shared image that it was launched from.
+const SOURCE: &str = "ami-0000000000000000b";
 
 fn of_temporary() -> Input {
     let delivery = Delivery { route: Route::Relaunch, relaunch: Some(Relaunch::default()), ..delivery() };
-    let temporary = Temporary { run: run("web-1"), delivery, attempt: 1, instance_id: id(TEMPORARY) };
+    let (run, instance_id) = (run("web-1"), id(TEMPORARY));
+    let temporary = Temporary { run, delivery, attempt: 1, instance_id, source_image_id: id(SOURCE) };
     // The bake's own instance is rebooted first; a temporary one has just booted.
     let mut input = input(Reboot::First);
     input.bake.exclude_devices = vec!["/dev/sdf".to_owned()];
@@ -33,6 +37,19 @@ fn finds_copies<const N: usize>(images: [(&'static str, &'static str); N]) -> Ru
         .then_output(move || looks::images(images.map(|(image, state)| looks::image(image, state, &[], &COPY_TAGS))))
 }
 
+/// The volume `/dev/sdk` of the shared image stays when its instance goes.
+fn shows_source() -> Rule {
+    let volume = |name: &str, goes: bool| {
+        let ebs = EbsBlockDevice::builder().snapshot_id("snap-0000000a").delete_on_termination(goes).build();
+        BlockDeviceMapping::builder().device_name(name).ebs(ebs).build()
+    };
+    mock!(Client::describe_images).match_requests(|asked| asked.image_ids() == [SOURCE]).then_output(move || {
+        let mut image = looks::image(SOURCE, "available", &[], &[]);
+        image.block_device_mappings = Some(vec![volume("/dev/xvda", true), volume("/dev/sdk", false)]);
+        looks::images([image])
+    })
+}
+
 #[tokio::test]
 async fn it_is_named_and_tagged_as_a_copy_would_be() {
     let creates = mock!(Client::create_image)
@@ -45,11 +62,27 @@ async fn it_is_named_and_tagged_as_a_copy_would_be() {
             asked.instance_id() == Some(TEMPORARY)
                 && asked.name() == Some("web-web-1")
                 && asked.no_reboot() == Some(false)
-                && asked.block_device_mappings().is_empty()
+                && keeps_only_sdk(asked.block_device_mappings())
                 && tagged
         })
         .then_output(|| CreateImageOutput::builder().image_id(IMAGE).build());
-    assert_eq!(call(of_temporary(), &[&finds_copies([]), &creates]).await.expect("it is made"), requested());
+    assert_eq!(
+        call(of_temporary(), &[&finds_copies([]), &shows_source(), &creates]).await.expect("it is made"),
+        requested()
+    );
+}
+
+fn keeps_only_sdk(mappings: &[BlockDeviceMapping]) -> bool {
+    let [mapping] = mappings else { return false };
+    let goes = mapping.ebs().and_then(|ebs| ebs.delete_on_termination());
+    (mapping.device_name(), goes) == (Some("/dev/sdk"), Some(false))
+}
+
+#[tokio::test]
+async fn a_shared_image_that_cannot_be_seen_is_waited_for() {
+    let gone = mock!(Client::describe_images).then_output(|| looks::images([]));
+    let answer = call(of_temporary(), &[&finds_copies([]), &gone]).await;
+    assert_eq!(answer.expect_err("it is not there").kind, ErrorKind::NotVisibleYet);
 }
 
 #[tokio::test]
@@ -66,8 +99,9 @@ async fn a_name_that_is_taken_is_this_delivery_s_or_a_conflict() {
             .then_output(move || looks::images([looks::image(IMAGE, "pending", &[], tags)]))
     };
     let refused = || create_refused("InvalidAMIName.Duplicate");
-    let answer = call(of_temporary(), &[&finds_copies([]), &refused(), &taken(&COPY_TAGS)]).await;
+    let answer = call(of_temporary(), &[&finds_copies([]), &shows_source(), &refused(), &taken(&COPY_TAGS)]).await;
     assert_eq!(answer.expect("it is ours"), requested());
-    let answer = call(of_temporary(), &[&finds_copies([]), &refused(), &taken(&[("team", "other")])]).await;
+    let others = taken(&[("team", "other")]);
+    let answer = call(of_temporary(), &[&finds_copies([]), &shows_source(), &refused(), &others]).await;
     assert_eq!(answer.expect_err("it is another's").kind, ErrorKind::Conflict);
 }

@@ -18,6 +18,7 @@ def check(name, image, zone):
         _architecture(name, INSTANCE_TYPES[name], image)
         _virtualization(name, INSTANCE_TYPES[name], image)
         _boot_mode(name, INSTANCE_TYPES[name], image)
+        _network_adapter(name, INSTANCE_TYPES[name], image)
 
 
 @rule("instance-type-known", pages.ec2("RunInstances"))
@@ -96,4 +97,15 @@ def _boot_mode(name, kind, image):
             "InvalidParameterValue",
             f"The {name} instance type does not support an AMI with a boot mode of UEFI. Only instance types built on "
             "the Nitro System support UEFI. Specify an instance type that supports UEFI, and try again.",
+        )
+
+
+@rule("instance-type-network-adapter", pages.ENA)
+def _network_adapter(name, kind, image):
+    """Current instance types need an image with the driver of their network adapter."""
+    if kind["NetworkInfo"]["EnaSupport"] == "required" and not image.ena_support:
+        raise ec2(
+            "InvalidParameterCombination",
+            f"Enhanced networking with the Elastic Network Adapter (ENA) is required for the '{name}' instance type. "
+            "Ensure that you are using an AMI that is enabled for ENA.",
         )

@@ -37,6 +37,7 @@ def register_image(response):
         "root_device_type": "instance-store" if ask("ImageLocation") else "ebs",
         "boot_mode": ask("BootMode"),
         "imds_support": ask("ImdsSupport"),
+        "ena_support": str(ask("EnaSupport", False)).lower() == "true",
     }
     if not ask("ImageLocation") and root not in {device.name for device in devices if device.snapshot}:
         raise ec2("InvalidBlockDeviceMapping", "No root snapshot specified in device mapping.")
