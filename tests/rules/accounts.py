@@ -121,7 +121,7 @@ class Accounts:
             {"DeviceName": device, "Ebs": {"VolumeSize": size, **({"Encrypted": True, "KmsKeyId": key} if key else {})}}
             for device, (size, key) in zip(devices, volumes)
         ]
-        instance = self.launch(account, region, ImageId=image, **{"BlockDeviceMappings": mappings, "EnaSupport": True, **ask})
+        instance = self.launch(account, region, ImageId=image, **{"BlockDeviceMappings": mappings, **ask})
         self.time.passes(LAUNCH_SECONDS)
         return instance
 
@@ -129,7 +129,7 @@ class Accounts:
         """The id of an image that is registered from a snapshot."""
         (snapshot,) = self.snapshots(self.image())
         mappings = [{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snapshot}}]
-        ask = {"Name": self.name(), "BlockDeviceMappings": mappings, **ask}
+        ask = {"Name": self.name(), "BlockDeviceMappings": mappings, "EnaSupport": True, **ask}
         return self.ec2().register_image(RootDeviceName="/dev/sda1", **ask)["ImageId"]
 
     def create(self, instance=None, account=OWNER, region=HERE, volumes=((8, None),), **ask):
