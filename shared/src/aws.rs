@@ -107,7 +107,6 @@ impl Aws {
     }
 
     /// Enters the receiver's account, once an hour.
-    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
     async fn assume(&self, place: &Place, now: Timestamp) -> Result<Credentials, StepError> {
         let mut assumed = self.assumed.lock().await;
         if let Some((credentials, expiry)) = assumed.get(&place.account_id)
@@ -116,14 +115,20 @@ impl Aws {
             return Ok(credentials.clone());
         }
         let role = self.receiver.in_account(&place.account_id);
-        let answer = aws_sdk_sts::Client::new(&self.config)
-            .assume_role()
-            .role_arn(&role)
-            .role_session_name(&self.session)
-            .set_external_id(self.external_id.clone())
-            .send()
-            .await
-            .doing("sts:AssumeRole", &role, place)?;
+        let (credentials, expiry) = self.enter(&role, self.external_id.clone(), place).await?;
+        assumed.insert(place.account_id.clone(), (credentials.clone(), expiry));
+        Ok(credentials)
+    }
+
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+    async fn enter(
+        &self,
+        role: &str,
+        external_id: Option<String>,
+        at: &Place,
+    ) -> Result<(Credentials, Timestamp), StepError> {
+        let ask = aws_sdk_sts::Client::new(&self.config).assume_role().role_arn(role).role_session_name(&self.session);
+        let answer = ask.set_external_id(external_id).send().await.doing("sts:AssumeRole", role, at)?;
         let given = answer.credentials().ok_or_else(|| {
             StepError::new(crate::ErrorKind::Unexpected, format!("sts:AssumeRole on {role} gave no credentials."))
         })?;
@@ -134,9 +139,7 @@ impl Aws {
             None, // The expiry is judged by the state machine's time, above, not by this machine's.
             "AssumeRole",
         );
-        let expiry = Timestamp::from_epoch_seconds(given.expiration().secs());
-        assumed.insert(place.account_id.clone(), (credentials.clone(), expiry));
-        Ok(credentials)
+        Ok((credentials, Timestamp::from_epoch_seconds(given.expiration().secs())))
     }
 }
 
@@ -168,6 +171,20 @@ impl<C: Clone> Clients<C> {
         match &self.source {
             Source::Aws { aws, make } => make(&aws.config_in(region)),
             Source::Fixed(client) => client.clone(),
+        }
+    }
+
+    /// A client with another of the owner's roles.
+    ///
+    /// # Errors
+    /// `AccessDenied` when that role cannot be assumed.
+    pub async fn as_role(&self, role: &str, at: &Place) -> Result<C, StepError> {
+        match &self.source {
+            Source::Aws { aws, make } => {
+                let credentials = SharedCredentialsProvider::new(aws.enter(role, None, at).await?.0);
+                Ok(make(&aws.config_in(&at.region).to_builder().credentials_provider(credentials).build()))
+            }
+            Source::Fixed(client) => Ok(client.clone()),
         }
     }
 

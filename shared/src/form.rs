@@ -1,5 +1,6 @@
 //! Reads a JSON object field by field and notes every problem, where serde alone would stop at the first.
 
+use crate::schema::Described;
 use crate::{ErrorKind, StepError};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -34,7 +35,15 @@ fn shortened(text: String, limit: usize) -> String {
 
 /// All problems of one request.
 #[derive(Debug, Default)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    list: Vec<Problem>,
+    described: Option<Vec<FormFields>>,
+}
+
+/// A field, and what its value looks like.
+pub type Field = (&'static str, fn() -> Value);
+/// The fields of the form at a path.
+pub type FormFields = (String, Vec<Field>);
 
 /// The cause of a failed execution holds 32,768 characters, and Lambda wraps the message in JSON, which makes it longer.
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>
@@ -44,11 +53,21 @@ const LONGEST_RULE: usize = 1_500;
 
 impl Problems {
     pub fn add(&mut self, field: impl Into<String>, value: Option<Value>, rule: impl Into<String>) {
-        self.0.push(Problem { field: field.into(), value, rule: rule.into() });
+        self.list.push(Problem { field: field.into(), value, rule: rule.into() });
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
+        self.list.iter()
+    }
+
+    /// Notes which fields every form takes, too.
+    pub fn describing() -> Self {
+        Self { described: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// The fields that were taken of the form at each path.
+    pub fn described(self) -> Vec<FormFields> {
+        self.described.unwrap_or_default()
     }
 
     /// Lets the request pass if nothing is wrong with it.
@@ -56,13 +75,13 @@ impl Problems {
     /// # Errors
     /// `InvalidRequest` that lists every problem.
     pub fn refuse(self) -> Result<(), StepError> {
-        if self.0.is_empty() {
+        if self.list.is_empty() {
             return Ok(());
         }
-        let count = self.0.len();
+        let count = self.list.len();
         let mut message =
             format!("The request has {count} problem{}; nothing was touched.", if count == 1 { "" } else { "s" });
-        for (listed, problem) in self.0.iter().enumerate() {
+        for (listed, problem) in self.list.iter().enumerate() {
             let line = format!("\n- {}", shortened(problem.to_string(), LONGEST_RULE));
             if message.len() + line.len() > LONGEST_MESSAGE {
                 message.push_str(&format!("\n- and {} more", count - listed));
@@ -78,7 +97,7 @@ impl Problems {
 pub struct Form<'a> {
     path: String,
     fields: Map<String, Value>,
-    known: Vec<&'static str>,
+    known: Vec<Field>,
     problems: &'a mut Problems,
 }
 
@@ -100,15 +119,15 @@ impl<'a> Form<'a> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    /// The raw value of a field. Null is as good as absent.
-    pub fn take_raw(&mut self, name: &'static str) -> Option<Value> {
-        self.known.push(name);
+    /// The raw value of a field, which is to be a `T`. Null is as good as absent.
+    pub fn take_raw<T: Described>(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push((name, T::schema));
         self.fields.remove(name).filter(|value| !value.is_null())
     }
 
     /// The field, or nothing if it is absent or, with a problem, wrong.
-    pub fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
-        let value = self.take_raw(name)?;
+    pub fn take<T: DeserializeOwned + Described>(&mut self, name: &'static str) -> Option<T> {
+        let value = self.take_raw::<T>(name)?;
         match serde_path_to_error::deserialize(value.clone()) {
             Ok(parsed) => Some(parsed),
             Err(error) => {
@@ -135,8 +154,11 @@ impl<'a> Form<'a> {
     pub fn close(self) {
         for (name, value) in &self.fields {
             let field = self.field(name);
-            let known = self.known.join(", ");
+            let known = self.known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
             self.problems.add(field, Some(value.clone()), format!("unknown field; the fields here are {known}"));
+        }
+        if let Some(described) = &mut self.problems.described {
+            described.push((self.path, self.known));
         }
     }
 }

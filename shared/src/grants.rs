@@ -212,11 +212,21 @@ impl Grants {
         }
     }
 
-    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_RetireGrant.html>
+    /// As who the grant names: that is the `revoke` function by itself, and whom its role lets in.
     async fn retire(&self, grant: &Grant) -> Result<(), StepError> {
-        let (kms, at) = self.kms(&grant.kms_key_id)?;
+        let (own, at) = self.kms(&grant.kms_key_id)?;
+        match self.retire_by(&own, grant, &at).await {
+            Err(error) if error.kind == ErrorKind::AccessDenied => {
+                self.retire_by(&self.kms.as_role(&self.retiring, &at).await?, grant, &at).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_RetireGrant.html>
+    async fn retire_by(&self, kms: &Client, grant: &Grant, at: &Place) -> Result<(), StepError> {
         let answer = kms.retire_grant().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
-        answer.doing("kms:RetireGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), &at).map(drop)
+        answer.doing("kms:RetireGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), at).map(drop)
     }
 
     /// Reads back that the grant is gone.

@@ -12,6 +12,9 @@ macro_rules! identifier {
         pub struct $name(String);
 
         impl $name {
+            /// What its text must look like, in words.
+            pub const RULE: &str = $rule;
+
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -22,7 +25,7 @@ macro_rules! identifier {
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
                 let grammar: fn(&str) -> bool = $grammar;
-                if grammar(&text) { Ok(Self(text)) } else { Err($rule) }
+                if grammar(&text) { Ok(Self(text)) } else { Err(Self::RULE) }
             }
         }
 
@@ -301,6 +304,7 @@ impl From<OrganizationArn> for Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Described;
 
     #[test]
     fn an_account_id_has_twelve_digits() {
@@ -308,6 +312,59 @@ mod tests {
         for wrong in ["", "11111111111", "1111111111111", "11111111111a", "1111-1111-11"] {
             assert!(AccountId::try_from(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// The schema says by regular expressions what the grammars here say.
+    #[test]
+    fn the_schema_s_patterns_are_the_grammars() {
+        fn compare<T: Described + for<'a> TryFrom<&'a str>>(texts: &[&str]) {
+            let schema = T::schema();
+            let pattern = schema["pattern"].as_str().expect("a pattern");
+            let pattern = regex_lite::Regex::new(pattern).expect("a regular expression");
+            let mut told = std::collections::BTreeSet::new();
+            for text in texts {
+                let right = T::try_from(*text).is_ok();
+                assert_eq!(pattern.is_match(text), right, "{text} by {pattern}");
+                told.insert(right);
+            }
+            assert_eq!(told.len(), 2, "right and wrong ones: {texts:?}");
+        }
+        let long = "x".repeat(64);
+        let too_long = "x".repeat(129);
+        compare::<AccountId>(&["000000000001", "", "11111111111", "1111111111111", "11111111111a"]);
+        compare::<Region>(&[
+            "us-east-1",
+            "us-gov-west-1",
+            "us-east",
+            "us-1",
+            "US-EAST-1",
+            "us-east-1a",
+            "us--1",
+            "us-east-",
+        ]);
+        compare::<InstanceId>(&["i-1234abcd", "i-0123456789abcdef0", "i-", "i-123", "i-1234ABCD", "ami-1234abcd"]);
+        compare::<ImageId>(&["ami-1234abcd", "ami-0123456789abcdef0", "ami-0123456789abcdef", "ami-1234abcd "]);
+        compare::<SubnetId>(&["subnet-1234abcd", "subnet-1234abc", "sg-1234abcd"]);
+        compare::<SecurityGroupId>(&["sg-1234abcd", "sg-1234abcg", "subnet-1234abcd"]);
+        compare::<InstanceTypeName>(&["t3.small", "u-6tb1.56xlarge", "t3", ".small", "t3.", "t3.small.x", "T3.small"]);
+        compare::<InstanceProfileName>(&["a_b+c=d,e.f@g-h", "", "arn:aws:iam::1:instance-profile/x", &too_long]);
+        compare::<DocumentName>(&[
+            "AWSEC2-RunSysprep",
+            "arn:aws:ssm:us-east-1:111111111111:document/x",
+            "ab",
+            &too_long,
+        ]);
+        compare::<BakeId>(&["web_2026-11-24", &long, "", "a b", "web.1", "é", &too_long]);
+        compare::<ImageName>(&["web/(1).x_y-z", "", "web server", "web*", "café", &long]);
+        let organization = "arn:aws:organizations::999999999999:organization/o-0123456789";
+        let unit = "arn:aws:organizations::999999999999:ou/o-0123456789/ou-ab12-cdef";
+        compare::<OrganizationArn>(&[organization, unit, "o-0123456789", "arn:aws:organizations::9:organization/o-1"]);
+        compare::<PrincipalArn>(&[
+            "arn:aws:iam::222222222222:root",
+            "arn:aws:iam::222222222222:role/a/b",
+            "arn:aws:iam::222222222222:group/x",
+            "arn:aws:iam::2:root",
+        ]);
     }
 
     #[test]

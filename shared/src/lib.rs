@@ -25,6 +25,7 @@ pub mod removal;
 pub mod request;
 pub mod revoke;
 pub mod runner;
+pub mod schema;
 pub mod settings;
 #[cfg(feature = "s3")]
 pub mod store;

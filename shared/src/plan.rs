@@ -198,6 +198,9 @@ pub struct TakeBack {
     /// The images that AMI Bakery has shared to stay.
     pub images: Vec<StandingImage>,
     pub receivers: Vec<Holder>,
+    /// A run that gave something to stay was stopped so lately that more of what it asked for may still come: then all
+    /// this is to be done again. 0 if not.
+    pub again_after_seconds: u64,
 }
 
 /// The status of a [`TakeBack`].

@@ -47,8 +47,10 @@ pub struct Receiver {
 
 /// All receivers of a request; what is wrong with them is among its problems.
 pub fn receivers(form: &mut Form) -> Vec<Receiver> {
-    let given: Vec<_> =
-        ["Receivers", RECEIVERS_FROM].into_iter().filter_map(|name| Some((name, form.take_raw(name)?))).collect();
+    let given: Vec<_> = ["Receivers", RECEIVERS_FROM]
+        .into_iter()
+        .filter_map(|name| Some((name, form.take_raw::<Value>(name)?)))
+        .collect();
     // A list that could not be read is a problem already.
     if given.is_empty() && form.problems().iter().all(|problem| problem.field != RECEIVERS_FROM) {
         let rule = "required: name at least one receiver, such as {\"AccountId\": \"222222222222\"}";
@@ -69,7 +71,7 @@ pub fn receivers(form: &mut Form) -> Vec<Receiver> {
     receivers
 }
 
-fn receiver(field: &str, value: Value, problems: &mut Problems) -> Option<Receiver> {
+pub(crate) fn receiver(field: &str, value: Value, problems: &mut Problems) -> Option<Receiver> {
     let mut form = Form::open(field, value, problems)?;
     let route = form.take("Route").unwrap_or_default();
     let holder = holder(&mut form);
@@ -111,7 +113,7 @@ fn relaunch(form: &mut Form, route: WantedRoute) -> Relaunch {
     };
     if !launches {
         for name in FIELDS {
-            if let Some(value) = form.take_raw(name) {
+            if let Some(value) = form.take_raw::<Value>(name) {
                 form.problem(name, Some(value), "only with Route Auto or Relaunch: no instance is launched otherwise");
             }
         }
@@ -136,11 +138,16 @@ fn relaunch(form: &mut Form, route: WantedRoute) -> Relaunch {
     relaunch
 }
 
-const HOLDERS: [&str; 3] = ["AccountId", "OrganizationArn", "OrganizationalUnitArn"];
+pub(crate) const HOLDERS: [&str; 3] = ["AccountId", "OrganizationArn", "OrganizationalUnitArn"];
 
 /// The account, organization or organizational unit that a receiver is.
 pub(crate) fn holder(form: &mut Form) -> Option<Holder> {
-    let given: Vec<_> = HOLDERS.into_iter().filter_map(|name| Some((name, form.take_raw(name)?))).collect();
+    let given = [
+        (HOLDERS[0], form.take_raw::<AccountId>(HOLDERS[0])),
+        (HOLDERS[1], form.take_raw::<OrganizationArn>(HOLDERS[1])),
+        (HOLDERS[2], form.take_raw::<OrganizationArn>(HOLDERS[2])),
+    ];
+    let given: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     match given.as_slice() {
         [] => {
             form.problem("AccountId", None, "required: the receiver's account, 12 digits");

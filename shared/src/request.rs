@@ -17,6 +17,9 @@ const MOST_TIMEOUT_MINUTES: u64 = 7 * 24 * 60;
 /// and the name of a temporary instance.
 const MOST_TAGS: usize = 44;
 
+/// Where editors find what a request looks like.
+pub const SCHEMA: &str = "$schema";
+
 /// What the image is made from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
@@ -63,7 +66,8 @@ impl Request {
     /// asking AWS.
     pub fn parse(value: Value, problems: &mut Problems) -> Self {
         let Some(mut form) = Form::open("", value, problems) else { return Self::default() };
-        form.take_raw("Profile"); // merged in already
+        form.take_raw::<String>(SCHEMA);
+        form.take_raw::<String>("Profile"); // merged in already
         let request = Self {
             source: source(&mut form),
             image_name: form.take("ImageName"),
@@ -86,10 +90,12 @@ impl Request {
 
 fn source(form: &mut Form) -> Option<Source> {
     const FIELDS: &str = "InstanceId";
-    let given: Vec<_> = ["InstanceId", "InstanceTags", "ImageId"]
-        .into_iter()
-        .filter_map(|name| Some((name, form.take_raw(name)?)))
-        .collect();
+    let given = [
+        (FIELDS, form.take_raw::<InstanceId>(FIELDS)),
+        ("InstanceTags", form.take_raw::<BTreeMap<String, String>>("InstanceTags")),
+        ("ImageId", form.take_raw::<ImageId>("ImageId")),
+    ];
+    let given: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     match given.as_slice() {
         [] => {
             form.problem(FIELDS, None, "required: give exactly one of InstanceId, InstanceTags and ImageId");

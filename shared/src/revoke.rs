@@ -3,6 +3,7 @@
 use crate::form::{Form, Problems};
 use crate::ids::{BakeId, Holder, ImageId};
 use crate::receivers::holder;
+use crate::request::SCHEMA;
 use serde_json::Value;
 
 /// The field of a request that takes back what stands.
@@ -29,14 +30,15 @@ impl Revoke {
     /// A request that has the field `Revoke`, and nothing else beside it.
     pub fn parse(value: Value, problems: &mut Problems) -> Option<Self> {
         let mut form = Form::open("", value, problems)?;
-        let revoke = form.take_raw(REVOKE)?;
+        form.take_raw::<String>(SCHEMA);
+        let revoke = form.take_raw::<Value>(REVOKE)?;
         form.close();
         let mut form = Form::open(REVOKE, revoke, problems)?;
         let (bake, image) = (form.take("BakeId").map(RevokeOf::Bake), form.take("ImageId").map(RevokeOf::Image));
         if bake.is_some() == image.is_some() {
             form.problem("BakeId", None, "give exactly one of BakeId and ImageId");
         }
-        let listed = form.take_raw("Receivers");
+        let listed = form.take_raw::<Value>("Receivers");
         form.close();
         let receivers = match listed {
             Some(Value::Array(items)) if !items.is_empty() => items,

@@ -5,5 +5,6 @@ mod paths;
 mod payloads;
 mod picture;
 mod samples;
+mod schema;
 
 use ami_bakery_tests::asl;

@@ -164,7 +164,7 @@ fn exists(path: &[String]) -> bool {
     let found = |value: &Value, rest: &[String]| rest.iter().try_fold(value, |value, part| value.get(part)).is_some();
     match path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["states", "context", "State", "EnteredTime" | "RetryCount"]
-        | ["states", "context", "Execution", "Name" | "Id" | "StartTime"]
+        | ["states", "context", "Execution", "Name" | "Id" | "StartTime" | "Input"]
         | ["states", "context", "Map", "Item", "Value"]
         | ["states", "input" | "result" | "errorOutput"]
         | ["states", "errorOutput", "Error" | "Cause"]

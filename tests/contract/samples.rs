@@ -133,7 +133,13 @@ fn pending() -> wait_snapshots::Output {
 }
 
 fn take_back() -> TakeBack {
-    TakeBack { status: TAKE_BACK, run: run(), images: vec![standing()], receivers: vec![id("222222222222")] }
+    TakeBack {
+        status: TAKE_BACK,
+        run: run(),
+        images: vec![standing()],
+        receivers: vec![id("222222222222")],
+        again_after_seconds: 60,
+    }
 }
 
 /// Every value that a variable may have; null where a state assigns null.

@@ -7,7 +7,9 @@ use crate::scenarios::{ELSEWHERE, Scenario, scenario_of};
 use crate::scene::Scene;
 use crate::table::{Row, check, write};
 use ami_bakery_tests::asl::State;
-use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
+use ami_bakery_tests::local_aws::{Call, Config, OWNER, RECEIVERS, REGION};
+use ami_bakery_tests::world::MACHINE;
+use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -125,8 +127,22 @@ async fn keys_that_close_half_way() {
     let what = half_way("WaitForCopy", "the key's policy denies RevokeGrant", Scenario::Copies, Expected::TheBake);
     let denied = ["revoke", "sweep"].map(|name| format!("arn:aws:iam::{OWNER}:role/ami-bakery-{name}"));
     let deny = json!({"Effect": "Deny", "Principal": {"AWS": denied}, "Action": "kms:RevokeGrant", "Resource": "*"});
-    let row = judged(&mut scene, &what, Vec::new(), async |scene| policy(scene, json!([allow_owner(), deny])).await);
+    let denies = json!([allow_owner(), deny]);
+    let row = judged(&mut scene, &what, Vec::new(), async |scene| policy(scene, denies.clone()).await);
     rows.push(row.await);
+    policy(&scene, json!([allow_owner()])).await;
+    write("keys", &rows);
+
+    let fault = "the key's policy denies RevokeGrant, and the run is aborted";
+    let what = half_way("WaitForCopy", fault, Scenario::Copies, Expected::Abort);
+    let name = scene.next_name("web");
+    let trial = meanwhile(&mut scene, &what, &name, async |scene| {
+        policy(scene, denies).await;
+        let execution = format!("{}:{name}", MACHINE.replace(":stateMachine:", ":execution:"));
+        scene.owner.sfn().stop_execution().execution_arn(execution).send().await.expect("it is aborted");
+    });
+    let trial = trial.await;
+    rows.push(judge(&mut scene, &what, trial).await);
     write("keys", &rows);
     check(&rows);
 }
@@ -264,6 +280,36 @@ async fn a_grant_that_is_made_minutes_after_the_abort() {
     };
     // A function ends after a minute; what comes later than that has been on its way within AWS.
     run("late", [60, 120, 240].map(late).to_vec()).await;
+}
+
+/// By then the sweep has looked twice and closed the ledger; it asks KMS for such grants all the same, every 15 minutes.
+#[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+async fn a_grant_that_is_made_when_all_is_closed_already() {
+    let mut scene = Scene::new().await;
+    let fault = json!({
+        "service": "lambda", "action": "Invoke", "state": "GrantKey", "item": "0/1", "error": "Abort", "delay": 1200,
+    });
+    scene.aws.inject(&[fault]);
+    let name = scene.next_name("web");
+    let ended = scene.bake(&name, &Scenario::Copies.request(&scene)).await;
+    assert_eq!(ended.status, ExecutionStatus::Aborted, "{ended:?}");
+    assert!(scene.is_closed().await);
+    let granted = |action: &str| {
+        let of = |call: &Call| call.action == action && call.error.is_none() && call.time > ended.at + 1000.0;
+        scene.aws.calls().iter().any(of)
+    };
+    assert!(!granted("CreateGrant"), "it comes later");
+    for action in ["CreateGrant", "RevokeGrant"] {
+        let mut looks = 0;
+        while !granted(action) {
+            looks += 1;
+            assert!(looks < 400, "no {action}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let open: Vec<_> = look(&scene.aws).await.into_iter().filter(|(thing, _)| thing.kind == Kind::Grant).collect();
+    assert!(open.iter().all(|(thing, _)| scene.before.contains_key(thing)), "{open:?}");
 }
 
 /// Whoever may copy may make grants, too: the outcome tells of them.

@@ -36,10 +36,6 @@ pub async fn one(scene: &mut Scene, combination: &Combination) -> Row {
     let ended = scene.bake(&name, &scenario.request(scene)).await;
     let mut again = None;
     if scenario.is_taken_back() {
-        if ended.status == ExecutionStatus::Aborted {
-            // What was in flight lands first.
-            scene.is_closed().await;
-        }
         again = Some(take_back(scene, &name).await);
     }
     let struck = scene.aws.faults()[..faults.len()].iter().all(|fault| fault["struck"].as_u64() > Some(0));

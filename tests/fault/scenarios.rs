@@ -35,6 +35,8 @@ pub enum Scenario {
     NotAudited,
     /// A delivery dies while its copy is under way.
     ChildDies,
+    /// What it gave to stay is taken back as soon as it is stopped.
+    StoppedAndTakenBack,
 }
 
 /// The one that comes through a state.
@@ -58,6 +60,7 @@ pub fn scenario_of(state: &str) -> Scenario {
         | "IsEverythingTakenBack"
         | "TakenBack" => ShareOnly,
         "NotTakenBack" => NotTakenBack,
+        "WaitForCallsUnderWay" => StoppedAndTakenBack,
         "KeepSharing" | "TakeBackSharing" => KeepSharing,
         "WaitForInstance" => RebootFirst,
         "ShowPlan" => DryRun,
@@ -86,7 +89,7 @@ impl Scenario {
                 request["Keys"] = json!({ELSEWHERE: scene.hop_key});
             }
             Self::Relaunch => second["Route"] = json!("Relaunch"),
-            Self::ShareOnly | Self::NotTakenBack => second["Route"] = json!("ShareOnly"),
+            Self::ShareOnly | Self::NotTakenBack | Self::StoppedAndTakenBack => second["Route"] = json!("ShareOnly"),
             Self::KeepSharing => {
                 request["InstanceId"] = json!(scene.plain_instance);
                 request["KeepSharing"] = json!(true);
@@ -120,6 +123,10 @@ impl Scenario {
                 "service": "states", "action": "EnterState", "state": "WaitForCopy", "item": "0/1",
                 "error": "States.Runtime",
             })],
+            Self::StoppedAndTakenBack => vec![json!({
+                "service": "lambda", "action": "Invoke", "state": "GrantAccess", "item": "0/1", "error": "Abort",
+                "delay": 30,
+            })],
             _ => Vec::new(),
         }
     }
@@ -127,7 +134,7 @@ impl Scenario {
     /// How many are delivered, and how many not.
     pub fn outcome(self) -> Option<(u64, u64)> {
         match self {
-            Self::DryRun | Self::Refused | Self::Audit | Self::NotAudited => None,
+            Self::DryRun | Self::Refused | Self::Audit | Self::NotAudited | Self::StoppedAndTakenBack => None,
             Self::OneFails | Self::ChildDies => Some((1, 1)),
             _ => Some((2, 0)),
         }
@@ -135,6 +142,6 @@ impl Scenario {
 
     /// What stands of it is taken back by a second request.
     pub fn is_taken_back(self) -> bool {
-        matches!(self, Self::ShareOnly | Self::NotTakenBack | Self::KeepSharing)
+        matches!(self, Self::ShareOnly | Self::NotTakenBack | Self::KeepSharing | Self::StoppedAndTakenBack)
     }
 }

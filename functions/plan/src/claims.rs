@@ -7,6 +7,7 @@ use bakery::ids::{BakeId, ImageId, InstanceId, KeyArn};
 use bakery::ledger::{Claim, Ledger};
 use bakery::plan::{Delivery, Plan, Run};
 use bakery::store::{Stored, claim_key, ledger_key};
+use bakery::time::Timestamp;
 use bakery::{Context, ErrorKind, StepError};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ pub async fn check(clients: &Clients, run: &Run, names: &[BakeId], problems: &mu
 }
 
 /// What is claimed is a bake, or, by its id, an instance that is imaged or an image that is distributed.
-fn in_progress(name: &BakeId, other: &Run, problems: &mut Problems) {
+pub fn in_progress(name: &BakeId, other: &Run, problems: &mut Problems) {
     let field = match name.as_str() {
         id if InstanceId::try_from(id).is_ok() => "InstanceId",
         id if ImageId::try_from(id).is_ok() => "ImageId",
@@ -43,12 +44,42 @@ async fn held(clients: &Clients, run: &Run, name: &BakeId) -> Result<Option<(Sto
     if other.arn == run.arn {
         return Ok(Some((claim, None)));
     }
-    let answer = clients.sfn.describe_execution().execution_arn(&other.arn).send().await;
-    let running = match answer.doing("states:DescribeExecution", &other.arn, &clients.here) {
-        Err(error) if error.is("ExecutionDoesNotExist") => false,
-        answer => matches!(answer?.status(), ExecutionStatus::Running | ExecutionStatus::PendingRedrive),
+    let is_running = progress(clients, &other).await? == Progress::Running;
+    Ok(Some((claim, is_running.then_some(other))))
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Running,
+    /// From outside: what it had asked for may have come since, and may still come.
+    Stopped(Timestamp),
+    Over,
+}
+
+/// # Errors
+/// AWS's.
+pub async fn progress(clients: &Clients, run: &Run) -> Result<Progress, StepError> {
+    let answer = clients.sfn.describe_execution().execution_arn(&run.arn).send().await;
+    let answer = match answer.doing("states:DescribeExecution", &run.arn, &clients.here) {
+        Err(error) if error.is("ExecutionDoesNotExist") => return Ok(Progress::Over),
+        answer => answer?,
     };
-    Ok(Some((claim, running.then_some(other))))
+    Ok(match (answer.status(), answer.stop_date()) {
+        (ExecutionStatus::Running | ExecutionStatus::PendingRedrive, _) => Progress::Running,
+        (ExecutionStatus::Aborted | ExecutionStatus::TimedOut, Some(at)) => {
+            Progress::Stopped(Timestamp::from_epoch_seconds(at.secs()))
+        }
+        _ => Progress::Over,
+    })
+}
+
+/// The run that has, or had, a bake, an instance or an image in hand.
+///
+/// # Errors
+/// AWS's.
+pub async fn holder(clients: &Clients, name: &BakeId) -> Result<Option<Run>, StepError> {
+    Ok(clients.store.get::<Claim>(&claim_key(name)).await?.map(|claim| claim.value.run))
 }
 
 /// Claims the bake and its image, writes the lists of deliveries, and opens the ledger's entry.

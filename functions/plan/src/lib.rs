@@ -20,7 +20,7 @@ use bakery::ids::{AccountId, BakeId};
 use bakery::names::image_name;
 use bakery::outcome::Outcome;
 use bakery::plan::{self, Bake, Plan, PlanStatus, PlannedAudit, Run, TakeBack};
-use bakery::request::Request;
+use bakery::request::{Request, SCHEMA};
 use bakery::revoke::{AUDIT, REVOKE};
 use bakery::settings::{AllowedReceivers, setting};
 use bakery::store::{Store, report_key, sharing_key};
@@ -67,6 +67,7 @@ pub struct Input {
     /// As a person, a tag or a schedule gave it.
     pub request: Value,
     pub run: Execution,
+    pub now: Timestamp,
 }
 
 /// The execution, whose name is not yet known to be a good one.
@@ -106,7 +107,8 @@ fn audit(input: Input) -> Result<PlannedAudit, StepError> {
     let mut problems = Problems::default();
     let run = run(input.run, &mut problems);
     if let Some(mut form) = Form::open("", input.request, &mut problems) {
-        let inner = form.take_raw(AUDIT);
+        form.take_raw::<String>(SCHEMA);
+        let inner = form.take_raw::<Value>(AUDIT);
         form.close();
         if let Some(form) = inner.and_then(|inner| Form::open(AUDIT, inner, &mut problems)) {
             form.close();

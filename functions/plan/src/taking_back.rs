@@ -1,7 +1,7 @@
 //! A request to take back what stands: which images AMI Bakery has shared to stay, as the bucket says.
 
+use crate::claims::{self, Progress};
 use crate::{Clients, Input, run};
-use bakery::StepError;
 use bakery::form::Problems;
 use bakery::ids::{BakeId, ImageId};
 use bakery::images::tagged;
@@ -12,26 +12,52 @@ use bakery::plan::{TAKE_BACK, TakeBack};
 use bakery::readiness::ImageLook;
 use bakery::revoke::{Revoke, RevokeOf};
 use bakery::store::{report_key, standing_prefix};
+use bakery::{ErrorKind, StepError};
 use serde_json::json;
+use std::collections::BTreeMap;
+
+/// A function ends within a minute, and KMS and EC2 show everywhere within minutes what it has asked for.
+const SETTLED_SECONDS: u64 = 600;
 
 /// # Errors
 /// `InvalidRequest` that lists every problem of the request; else AWS's.
 pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError> {
     let mut problems = Problems::default();
-    let run = run(input.run, &mut problems);
+    let (run, now) = (run(input.run, &mut problems), input.now);
     let revoke = Revoke::parse(input.request, &mut problems);
-    let mut images = Vec::new();
-    if let Some(revoke) = &revoke {
+    let (mut images, mut again_after_seconds) = (Vec::new(), 0);
+    if let (Some(own), Some(revoke)) = (&run, &revoke) {
         let (field, value, golden) = match &revoke.of {
             RevokeOf::Image(image) => ("Revoke.ImageId", json!(image), Some(image.clone())),
             RevokeOf::Bake(bake) => ("Revoke.BakeId", json!(bake), golden_image(clients, bake).await?),
         };
+        let name = match &revoke.of {
+            RevokeOf::Bake(bake) => bake.clone(),
+            RevokeOf::Image(image) => {
+                image.as_str().try_into().map_err(|rule| StepError::new(ErrorKind::Unexpected, rule))?
+            }
+        };
+        let holder = claims::holder(clients, &name).await?;
+        let mut givers: BTreeMap<_, _> = holder.into_iter().map(|run| (run.arn.clone(), run)).collect();
         if let Some(golden) = golden {
             for key in clients.store.list(&standing_prefix(&golden)).await? {
-                images.push(clients.store.require::<Standing>(&key).await?.image);
+                let standing = clients.store.require::<Standing>(&key).await?;
+                givers.insert(standing.run.arn.clone(), standing.run);
+                images.push(standing.image);
             }
         }
-        if images.is_empty() {
+        givers.remove(&own.arn);
+        for run in givers.values() {
+            match claims::progress(clients, run).await? {
+                Progress::Running => claims::in_progress(&name, run, &mut problems),
+                Progress::Stopped(at) => {
+                    let rest = SETTLED_SECONDS.saturating_sub(now.seconds_since(at));
+                    again_after_seconds = again_after_seconds.max(rest);
+                }
+                Progress::Over => {}
+            }
+        }
+        if images.is_empty() && again_after_seconds == 0 {
             let rule = "AMI Bakery has shared nothing of it to stay; name the bake, or the golden image, that was shared \
                         with ShareOnly or KeepSharing";
             problems.add(field, Some(value), rule);
@@ -41,7 +67,7 @@ pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError
     let (Some(run), Some(revoke)) = (run, revoke) else {
         unreachable!("what is missing here is a problem, and the request was refused");
     };
-    Ok(TakeBack { status: TAKE_BACK, run, images, receivers: revoke.receivers })
+    Ok(TakeBack { status: TAKE_BACK, run, images, receivers: revoke.receivers, again_after_seconds })
 }
 
 /// A bake that was aborted has no report, and its image says whose it is.

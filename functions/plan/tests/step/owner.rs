@@ -144,7 +144,7 @@ impl World {
 
     pub async fn answer(&self, request: Value) -> Result<Output, StepError> {
         let run = Execution { name: self.run_name.to_owned(), arn: run("web-1").arn, started_at: at(0) };
-        handle(&self.clients(), Input { request, run }).await
+        handle(&self.clients(), Input { request, run, now: at(60) }).await
     }
 
     fn clients(&self) -> Clients {
@@ -291,7 +291,10 @@ impl World {
             let (machine, started) = ("arn:aws:states:us-east-1:111111111111:stateMachine:x", at(0).epoch_seconds());
             let output =
                 DescribeExecutionOutput::builder().execution_arn(arn).state_machine_arn(machine).status(status);
-            Ok(output.start_date(aws_sdk_sfn::primitives::DateTime::from_secs(started)).build().expect("an execution"))
+            let date = |seconds| aws_sdk_sfn::primitives::DateTime::from_secs(seconds);
+            // A minute ago, if it is over.
+            let stopped = (*known.expect("a status") != ExecutionStatus::Running).then_some(date(started));
+            Ok(output.start_date(date(started)).set_stop_date(stopped).build().expect("an execution"))
         });
         mocks::sfn(MatchAny, &[&describe])
     }

@@ -1,7 +1,8 @@
 //! Sharing to stay, and requests that take it back.
 
 use crate::*;
-use bakery::ledger::Standing;
+use aws_sdk_sfn::types::ExecutionStatus;
+use bakery::ledger::{Claim, Standing};
 use bakery::outcome::Outcome;
 use bakery::plan::{StandingImage, TakeBack};
 use bakery::store::{report_key, standing_key};
@@ -108,6 +109,41 @@ async fn what_stands_is_found_by_its_image_or_by_its_bake() {
         assert_eq!(found.images, [standing().image]);
         assert_eq!(found.receivers, [id(RECEIVERS[0]), id(ORGANIZATION)]);
     }
+}
+
+#[tokio::test]
+async fn while_a_run_that_gave_is_under_way_or_has_just_been_stopped_that_is_not_all() {
+    let receivers = json!([{"AccountId": RECEIVERS[0]}]);
+    let with = |status: ExecutionStatus| {
+        let mut world = world();
+        let giver = Standing { run: run("web-0"), ..standing() };
+        world.bucket = world.bucket.with(&standing_key(&id(IMAGE), &id(REGION)), &giver);
+        world.executions.insert(run("web-0").arn, status);
+        world
+    };
+    let running = with(ExecutionStatus::Running);
+    for of in [json!({"BakeId": "web-0", "Receivers": receivers}), json!({"ImageId": IMAGE, "Receivers": receivers})] {
+        let error = running.answer(json!({"Revoke": of})).await.expect_err("it is refused");
+        assert!(error.message.contains("run web-0 is still in progress with it"), "{error}");
+        for (status, again) in [
+            (ExecutionStatus::Aborted, 540),
+            (ExecutionStatus::TimedOut, 540),
+            (ExecutionStatus::Failed, 0),
+            (ExecutionStatus::Succeeded, 0),
+        ] {
+            let found = back(&with(status), of.clone()).await;
+            assert_eq!((found.images, found.again_after_seconds), (vec![standing().image], again));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_stopped_before_it_gave_anything_may_still_give_it() {
+    let mut world = World::default();
+    world.bucket = world.bucket.with(&claim_key(&id("web-0")), &Claim { run: run("web-0") });
+    world.executions.insert(run("web-0").arn, ExecutionStatus::Aborted);
+    let found = back(&world, json!({"BakeId": "web-0", "Receivers": [{"AccountId": RECEIVERS[0]}]})).await;
+    assert_eq!((found.images.len(), found.again_after_seconds), (0, 540));
 }
 
 #[tokio::test]
