@@ -229,14 +229,14 @@ def again(world):
 
 
 def gone_on_with(world):
-    """A run is stopped while it copies, and at once another goes on with its bake."""
+    """A run is stopped while it copies, and when that is swept another goes on with its bake."""
     request = {"InstanceId": world.instance(world.key()), "ImageName": "on", "Receivers": world.receivers()}
     execution = world.start(request)
     bake = execution.rpartition(":")[2]
     _copying(world, bake, *RECEIVERS)
     world.stop(execution)
-    world.all_delivered(world.delivers({**request, "BakeId": bake}))
     world.is_swept()
+    world.all_delivered(world.delivers({**request, "BakeId": bake}))
     world.nothing_is_left_open()
 
 
