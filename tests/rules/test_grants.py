@@ -198,6 +198,17 @@ def test_retire_by_whom(aws, key, role):
     assert aws.kms().list_grants(KeyId=key)["Grants"] == []
 
 
+def test_retire_delegated(aws, key, role):
+    """Retiring and revoking grants: the account may delegate kms:RetireGrant; who is named needs no such policy."""
+    named, other = aws.role(OWNER, "Retiring"), aws.role(OWNER, "Other")
+    delegate = aws.role(OWNER, "Delegate", [allow("kms:RetireGrant", resource=key)])
+    for by in (named, delegate):
+        grant = create(aws, key, role, RetiringPrincipal=named)
+        refused("AccessDeniedException", aws.kms(role=other).retire_grant, KeyId=key, GrantId=grant["GrantId"])
+        aws.kms(role=by).retire_grant(KeyId=key, GrantId=grant["GrantId"])
+    assert aws.kms().list_grants(KeyId=key)["Grants"] == []
+
+
 def test_list_grants_filters(aws, key, role):
     """API_ListGrants: by GrantId, by GranteePrincipal."""
     first, second = create(aws, key, role)["GrantId"], create(aws, key, ROOT)["GrantId"]
@@ -231,6 +242,16 @@ def test_grant_of_deleted_principal(aws, key, role):
 def test_retirable_of_own_account(aws, key):
     """API_ListRetirableGrants: of a principal of one's own account."""
     refused("AccessDeniedException", aws.kms().list_retirable_grants, RetiringPrincipal=ROOT)
+
+
+def test_retirable_permission(aws):
+    """API_ListRetirableGrants: kms:ListRetirableGrants in an IAM policy; no access to a key is looked at."""
+    mine, keys = aws.role(OWNER, "Revoke"), "arn:aws:kms:*:*:key/*"
+    for number, resource in enumerate((mine, "*")):
+        lister = aws.role(OWNER, f"Lister{number}", [allow("kms:ListRetirableGrants", resource=resource)])
+        aws.kms(role=lister).list_retirable_grants(RetiringPrincipal=mine)
+    other = aws.role(OWNER, "Other", [allow("kms:ListRetirableGrants", resource=keys)])
+    refused("AccessDeniedException", aws.kms(role=other).list_retirable_grants, RetiringPrincipal=mine)
 
 
 def test_retirable_on_any_key(aws, key, role):

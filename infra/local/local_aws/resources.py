@@ -11,6 +11,10 @@ def install():
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         cached.cache_clear()
 
+    from moto.iam.models import Role
+
+    Role.put_policy = _as_text(Role.put_policy)
+
     class Resource:
         def __init__(self, name, made=None):
             self.name, self.made = name, made
@@ -123,6 +127,15 @@ def install():
                 topic = sns_backends[account_id][region_name].get_topic(arn)
                 topic.policy = json.dumps(properties["PolicyDocument"])
             return cls(resource_name)
+
+
+def _as_text(put_policy):
+    """IAM keeps a policy as JSON; moto keeps, and shows, what Python makes of a template's."""
+
+    def put(self, name, document):
+        put_policy(self, name, document if isinstance(document, str) else json.dumps(document))
+
+    return put
 
 
 def _numbers(target):

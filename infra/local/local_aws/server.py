@@ -7,6 +7,7 @@ from . import accounts, quick
 from .clock import clock
 from .faults import faults
 from .journal import journal
+from .needed import needed
 from .workers import WORK_HEADER, WORK_TOKEN
 
 
@@ -78,6 +79,8 @@ _OWN = {
     ("GET", "faults"): lambda environ: faults.all(),
     ("PUT", "faults"): lambda environ: faults.replace(_body(environ)),
     ("DELETE", "faults"): lambda environ: faults.replace([]),
+    ("GET", "needed"): lambda environ: needed.all(),
+    ("DELETE", "needed"): lambda environ: needed.forget(),
     ("GET", "clock"): lambda environ: clock.state(),
     ("PUT", "clock"): lambda environ: clock.set_speed(_body(environ).get("speed")),
 }

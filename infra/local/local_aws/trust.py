@@ -81,4 +81,7 @@ def _may(request, caller, role):
         return False
     if caller.account_id == role.account_id and named == "Allow":
         return not principal.session_refusal(action, role.arn, context)
-    return "Allow" in (named, as_account) and own == "Allow"
+    allowed = "Allow" in (named, as_account) and own == "Allow"
+    if allowed:
+        principal.relied_on(action, role.arn, {})
+    return allowed

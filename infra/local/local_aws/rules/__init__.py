@@ -44,6 +44,7 @@ from . import (
     public_access,
     rates,
     recycle_bin,
+    regions,
     registering,
     retiring,
     schedule_roles,
@@ -80,6 +81,7 @@ EC2_CALLS = [
     *lineage.CALLS,
     *attaching.CALLS,
     *instance_calls.CALLS,
+    regions.describe_regions,
 ]
 
 IAM_CHANGES = [
@@ -133,7 +135,8 @@ def install():
 
 def forget():
     """Forgets what the rules remember beside moto, when moto forgets everything else."""
-    for module in (world, rates, capacity, command_documents, fates, image_fates, managed_instances, subscriptions):
+    kept = (world, rates, capacity, command_documents, fates, image_fates, managed_instances, regions, subscriptions)
+    for module in kept:
         module.forget()
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from moto.iam.models import iam_backends
 
 from local_aws.accounts import sessions
+from local_aws.needed import needed
 
 from . import pages, policies
 from .registry import rule
@@ -39,12 +40,25 @@ class Caller:
         return self.statements is not None or self.session is not None
 
     def identity_decision(self, action, resource, context):
-        """ "Allow", "Deny" or None, by the caller's own policies."""
-        refused = self.refusal(action, resource, context)
+        """ "Allow", "Deny" or None, by the caller's own policies. Who answers because of it says so: `relied_on`."""
+        refused = self._refusal(action, resource, context)
         return "Allow" if refused is None else "Deny" if refused.startswith("with") else None
 
     def refusal(self, action, resource, context):
         """Why the caller's own policies do not let it, in AWS's words; None if they do."""
+        refused = self._refusal(action, resource, context)
+        if refused is None:
+            self.relied_on(action, resource, context)
+        return refused
+
+    def relied_on(self, action, resource, context):
+        """Notes that it was the caller's own policies that let it."""
+        context = {**self.context(), **context}
+        only = self.statements and policies.only_allowing(self.statements, action, resource, context)
+        if only:
+            needed.add(self.principal, *only)
+
+    def _refusal(self, action, resource, context):
         if not switch("caller-iam-policies"):
             return None
         context = {**self.context(), **context}

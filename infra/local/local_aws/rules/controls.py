@@ -15,6 +15,7 @@ PUT /moto-api/rules/images     [{"state": "failed", "after": 20}]   what becomes
 PUT /moto-api/rules/shutdowns  {"i-0123456789abcdef0": 30}   these instances shut themselves down in so many seconds
 PUT /moto-api/rules/hidden-codes  {"i-0123456789abcdef0": ["code"]}   gives instances and images Marketplace codes that
                                nothing shows, and that what is made from them inherits
+PUT /moto-api/rules/regions    {"222222222222": ["me-south-1"]}   the Regions that accounts have enabled
 PUT /moto-api/rules/ssm-reach  {"subnet-0123456789abcdef0": false}   whether Systems Manager is reached from subnets
 PUT /moto-api/rules/documents  {"Seal": {"seals": true, "fails": false, "seconds": 20}}   what running documents does
 """
@@ -30,6 +31,7 @@ from .fates import launches, set_launches, set_shutdowns
 from .hidden_codes import hidden_codes, set_hidden_codes
 from .image_fates import images, set_images
 from .managed_instances import reach, set_reach
+from .regions import enabled, set_enabled
 from .registry import RULES, leave_out, left_out
 from .subscriptions import set_subscriptions, subscriptions
 from .switches import SWITCHES, set_switch, switch
@@ -56,6 +58,8 @@ def _state(name):
             return sorted(left_out())
         case "capacity":
             return lacking()
+        case "regions":
+            return enabled()
         case "ssm-reach":
             return reach()
         case "documents":
@@ -81,6 +85,7 @@ CHANGES = {
     "hidden-codes": set_hidden_codes,
     "launches": set_launches,
     "images": set_images,
+    "regions": set_enabled,
     "ssm-reach": set_reach,
     "documents": set_documents,
     "shutdowns": set_shutdowns,

@@ -156,10 +156,18 @@ def _named(response, caller):
 def _may_retire(caller, key, grant):
     """A grant is retired by its retiring principal, by its grantee if it allows RetireGrant, or by the account that
     made it."""
-    retiring = grant.retiring_principal in caller.names | {caller.root}
-    grantee = "RetireGrant" in grant.operations and grant.grantee_principal in caller.names | {caller.root}
-    if not (retiring or grantee or grant.issuer == caller.account):
+    by_grant = [grant.retiring_principal] + [grant.grantee_principal] * ("RetireGrant" in grant.operations)
+    if caller.names & set(by_grant):
+        return
+    if not ((caller.root in by_grant or grant.issuer == caller.account) and _delegated(caller, key)):
         raise denied(caller, "kms:RetireGrant", key.arn, UNSEEN)
+
+
+@rule("retire-delegated", pages.RETIRING, without=True)
+def _delegated(caller, key):
+    """What an account may retire its roles may, too, if their own policies allow kms:RetireGrant; those whom the grant
+    itself names need no such policy."""
+    return caller.refusal("kms:RetireGrant", key.arn, {}) is None
 
 
 CALLS = [create_grant, revoke_grant, retire_grant]

@@ -2,7 +2,7 @@
 
 import json
 
-from . import pages
+from . import access, pages
 from .callers import caller_of
 from .errors import denied, kms
 from .keys import UNSEEN, key_for
@@ -25,6 +25,7 @@ def _filtered(found, grant_id, grantee):
 def list_retirable_grants(response):
     caller, principal = caller_of(response), response._get_param("RetiringPrincipal")
     _own_principal(caller, principal)
+    _may_list(caller, principal)
     return _page(response, _retirable(response.region, caller, principal))
 
 
@@ -33,6 +34,15 @@ def _own_principal(caller, principal):
     """One asks for the retirable grants of a principal of one's own account only."""
     if principal.split(":")[4] != caller.account:
         raise denied(caller, "kms:ListRetirableGrants", principal, UNSEEN)
+
+
+@rule("retirable-permission", pages.kms("ListRetirableGrants"))
+def _may_list(caller, principal):
+    """Whoever lists retirable grants needs kms:ListRetirableGrants in its own policies, on the principal that it asks
+    for, not on any key."""
+    because = caller.refusal("kms:ListRetirableGrants", principal, {})
+    if because:
+        raise kms("AccessDeniedException", access.message(caller, "kms:ListRetirableGrants", principal, because))
 
 
 @rule(

@@ -32,12 +32,19 @@ def may(key, caller, operation, at=None, encryption_context=None, tokens=(), **c
     identity = caller.identity_decision(action, key.arn, keys)
     if "Deny" in (direct, account, identity):
         return None
-    if caller.account == key.account_id:
-        if direct == "Allow" or (account == "Allow" and identity == "Allow"):
+
+    def by(identity):
+        if caller.account == key.account_id:
+            if direct == "Allow" or (account == "Allow" and identity == "Allow"):
+                return POLICY
+        elif _foreign_policy(direct, account, identity):
             return POLICY
-    elif _foreign_policy(direct, account, identity):
-        return POLICY
-    return _granted(key, caller, operation, at, encryption_context or {}, tokens, identity)
+        return _granted(key, caller, operation, at, encryption_context or {}, tokens, identity)
+
+    how = by(identity)
+    if how and not by(None):
+        caller.relied_on(action, key.arn, keys)
+    return how
 
 
 def _about(key):

@@ -44,6 +44,26 @@ def decide(statements, action, resource, context, principals=None):
     return "Deny" if "Deny" in answers else "Allow" if "Allow" in answers else None
 
 
+def only_allowing(statements, action, resource, context):
+    """The Sid, the action and the resource that alone allow this, as the policies write them: without them it would not
+    be allowed. None for a resource if several would do, None for all if several statements or actions would."""
+    found = [
+        (statement.get("Sid"), one, [other for other in _list(statement.get("Resource")) if _is(other, resource)])
+        for statement in statements
+        if decide([statement], action, resource, context) == "Allow"
+        for one in _list(statement.get("Action"))
+        if like(action.lower(), one.lower())
+    ]
+    if len(found) != 1:
+        return None
+    sid, one, resources = found[0]
+    return sid, one, resources[0] if len(resources) == 1 else None
+
+
+def _is(pattern, resource):
+    return resource is ANY or like(resource, pattern)
+
+
 def _list(value):
     return [] if value is None else value if isinstance(value, list) else [value]
 

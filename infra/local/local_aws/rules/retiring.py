@@ -66,7 +66,7 @@ def _may_delete(snapshot, caller):
     context = {"ec2:region": snapshot.ec2_backend.region_name, "aws:requestedregion": snapshot.ec2_backend.region_name}
     tags = snapshot.ec2_backend.tags.get(snapshot.id, {})
     context |= {f"{prefix}:resourcetag/{key.lower()}": tags[key] for key in tags for prefix in ("aws", "ec2")}
-    return caller.identity_decision("ec2:DeleteSnapshot", arn, context) == "Allow"
+    return caller.refusal("ec2:DeleteSnapshot", arn, context) is None
 
 
 def users(backend, snapshot):
