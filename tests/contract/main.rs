@@ -5,5 +5,6 @@ mod paths;
 mod payloads;
 mod picture;
 mod samples;
+mod schedule;
 
 use ami_bakery_tests::asl;

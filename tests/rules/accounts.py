@@ -121,7 +121,9 @@ class Accounts:
             {"DeviceName": device, "Ebs": {"VolumeSize": size, **({"Encrypted": True, "KmsKeyId": key} if key else {})}}
             for device, (size, key) in zip(devices, volumes)
         ]
-        instance = self.launch(account, region, ImageId=image, **{"BlockDeviceMappings": mappings, "EnaSupport": True, **ask})
+        instance = self.launch(
+            account, region, ImageId=image, **{"BlockDeviceMappings": mappings, "EnaSupport": True, **ask}
+        )
         self.time.passes(LAUNCH_SECONDS)
         return instance
 

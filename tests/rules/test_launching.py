@@ -61,7 +61,9 @@ def test_instance_type_network_adapter(aws):
     """Enhanced networking: types of the Nitro System need an image that is enabled for ENA; registered ones say so."""
     image = aws.registered(EnaSupport=False)
     message = refused("InvalidParameterCombination", aws.launch, ImageId=image, InstanceType="m5.large")
-    assert message.startswith("Enhanced networking with the Elastic Network Adapter (ENA) is required for the 'm5.large'")
+    assert message.startswith(
+        "Enhanced networking with the Elastic Network Adapter (ENA) is required for the 'm5.large'"
+    )
     old = aws.launch(ImageId=image, InstanceType="m4.large")
     made = aws.image(instance=old)
     refused("InvalidParameterCombination", aws.launch, ImageId=made)

@@ -23,7 +23,7 @@ class Application:
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
-        from . import engine, events, journal, objects, resources, rules, schedules, timestamps
+        from . import asynchronous, engine, events, journal, objects, resources, rules, schedules, timestamps
 
         timestamps.install()
         accounts.install()
@@ -31,6 +31,7 @@ class Application:
         journal.install()
         host.install()
         objects.install()
+        asynchronous.install()
         events.install()
         schedules.install()
         resources.install()
