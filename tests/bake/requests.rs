@@ -81,9 +81,10 @@ async fn every_sample_request_is_one() {
     alias(&world, RECEIVERS[0], "eu-west-1", "alias/ami-bakery").await;
     tag(&world.owner, &world.instance, &[("stage", "golden")]).await;
     let subnet = subnet(&world).await;
+    // The id of the instance is a part of the image's.
     let samples_with =
-        |image: &str| samples(&[(INSTANCE, &world.instance), (IMAGE, image), ("subnet-0123456789abcdef0", &subnet)]);
-    let requests = samples_with(IMAGE);
+        |image: &str| samples(&[(IMAGE, image), (INSTANCE, &world.instance), ("subnet-0123456789abcdef0", &subnet)]);
+    let requests = samples_with("ami-00000000000000000");
     assert_eq!(requests.keys().map(String::as_str).collect::<Vec<_>>(), SAMPLES, "each is run here");
     profile(&world.owner, "web", &requests["profile"]).await;
 

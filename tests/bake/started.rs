@@ -80,7 +80,7 @@ async fn an_event_that_is_delivered_three_times_is_one_bake() {
 async fn a_function_that_dies_when_the_bake_has_begun_begins_no_other() {
     let world = world().await;
     let death = json!({
-        "service": "states", "action": "StartExecution", "function": START, "when": "after", "error": "Runtime.ExitError",
+        "service": "stepfunctions", "action": "StartExecution", "function": START, "when": "after", "error": "Runtime.ExitError",
     });
     world.aws.inject(&[death]);
     tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
@@ -101,7 +101,7 @@ async fn a_schedule_that_is_attempted_three_times_is_one_bake_of_the_instance_wi
     world.aws.inject(&[
         json!({"event": "ami-bakery-bake"}),
         json!({
-            "service": "states", "action": "StartExecution", "function": START, "when": "after",
+            "service": "stepfunctions", "action": "StartExecution", "function": START, "when": "after",
             "error": "Runtime.ExitError",
         }),
     ]);
@@ -161,7 +161,7 @@ async fn a_bake_that_a_person_started_is_told_too() {
     let mut dry = world.request();
     dry["DryRun"] = json!(true);
     world.bake("web-2", &dry).await;
-    until("its end has come", async || asked(&world, "DescribeExecution") > 1).await;
+    until("its end has come", async || asked(&world, "DescribeExecution") == 1).await;
     assert_eq!(story(&world).await, baked, "a dry run tells nothing");
 }
 

