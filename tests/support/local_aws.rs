@@ -27,8 +27,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether it has changed something in EC2 or KMS. A dry run has not: it ends in an error.
+    /// Whether it has changed something in EC2 or KMS. A dry run has not: it ends in an error. What `start` tells on the
+    /// instance, when a run has ended, is no part of that run.
     pub fn mutates(&self) -> bool {
+        if self.function.as_deref() == Some("ami-bakery-start") {
+            return false;
+        }
         let reads = ["Describe", "List", "Get", "Head"].iter().any(|verb| self.action.starts_with(verb));
         matches!(self.service.as_str(), "ec2" | "kms") && !reads && self.error.is_none()
     }

@@ -60,8 +60,8 @@ impl Story {
     }
 }
 
-/// Puts a run's story on an instance. While another run is in progress, or when a later one has begun, the story is that
-/// one's, and only a failure is told beside it. An instance that is gone is told nothing.
+/// Puts a run's story on an instance. While another run is in progress the story is that one's, and only a failure is
+/// told beside it; when a later one has ended it stays that one's. An instance that is gone is told nothing.
 ///
 /// # Errors
 /// AWS's.
@@ -77,7 +77,7 @@ pub async fn tell(
     if *story == Story::Planned && last.as_ref() != Some(run) {
         return Ok(Output::NothingToTell {}); // a dry run that no tag has started
     }
-    if let Some(reason) = story.reason() {
+    if let Story::Failed { reason, .. } = story {
         tracing::warn!(%instance, %run, reason, "the bake failed");
     }
     if let Some(last) = last.filter(|last| last != run)
@@ -85,11 +85,11 @@ pub async fn tell(
         && (*other.status() == ExecutionStatus::Running || other.start_date() > began)
     {
         return match story.reason() {
-            Some(reason) => {
+            Some(reason) if *other.status() == ExecutionStatus::Running => {
                 write(clients, instance, &[(REASON_TAG, &fit(&format!("{run} {reason}")))]).await?;
                 Ok(Output::Told { status: None })
             }
-            None => Ok(Output::NothingToTell {}),
+            Some(_) | None => Ok(Output::NothingToTell {}),
         };
     }
     let (reason, mut now) = (story.reason(), vec![(LAST_BAKE_TAG, run.as_str())]);

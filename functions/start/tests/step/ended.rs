@@ -108,6 +108,18 @@ async fn the_story_of_a_later_bake_stays() {
 }
 
 #[tokio::test]
+async fn a_failure_is_told_beside_the_story_of_a_run_in_progress_and_not_of_one_that_has_ended() {
+    for (status, told) in [(ExecutionStatus::Running, true), (ExecutionStatus::Succeeded, false)] {
+        let story = [("ami-bakery:last-bake", "web-2"), ("ami-bakery:status", "baking")];
+        let runs = [("web-1", Run::failed("TimedOut", "late")), ("web-2", Run::new(status, 50))];
+        let world = World::with(&story, &runs);
+        world.ended("web-1").await.expect("it is an end");
+        assert_eq!(world.tags()["status"], "baking");
+        assert_eq!(world.tags().get("reason").map(String::as_str), told.then_some("web-1 TimedOut: late"));
+    }
+}
+
+#[tokio::test]
 async fn the_story_of_an_earlier_one_or_of_none_that_is_known_goes() {
     for earlier in [Some(Run::new(ExecutionStatus::Failed, -50)), None] {
         let runs = [Some(("web-1", Run::succeeded(outcome(2, 0)))), earlier.map(|run| ("web-0", run))];
