@@ -17,6 +17,7 @@ KNOWN = {
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
     "AWS::KMS::Key",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Function",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
@@ -39,7 +40,8 @@ SEALER = "Sealer"
 def deploy(infra, host, receivers):
     """Deploys the owner's stack, and the receiver's in each receiver."""
     template = _yaml(infra / "template.yaml")
-    parameters = _parameters(template, {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true"})
+    chosen = {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true"}
+    parameters = _parameters(template, chosen | json.loads(os.environ.get("LOCAL_AWS_PARAMETERS", "{}")))
     create(accounts.OWNER, OWNER_STACK, _translated(template, infra, host, parameters), parameters)
     if receivers:
         template = _yaml(infra / "receiver.yaml")
@@ -73,7 +75,9 @@ def create(account, name, template, parameters):
     )
     if stack.status != "CREATE_COMPLETE":
         raise RuntimeError(f"stack {name}: {stack.status} {getattr(stack, 'status_reason', None) or ''}")
-    missing = set(template["Resources"]) - {made.logical_resource_id for made in stack.stack_resources if made}
+    holds = stack.resource_map.lazy_condition_map
+    wanted = {name for name, one in template["Resources"].items() if holds.get(one.get("Condition"), True)}
+    missing = wanted - {made.logical_resource_id for made in stack.stack_resources if made}
     if missing:
         raise RuntimeError(f"stack {name} lacks {', '.join(sorted(missing))}")
 
