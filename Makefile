@@ -10,7 +10,7 @@ TOOLS := $(CARGO_TARGET_DIR)/tools
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-local fault storm prove-teeth bench-waiting bench-scale lint local build setup fmt clean
+.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench-waiting bench-scale lint local build setup fmt clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
@@ -43,6 +43,12 @@ bench-scale: build setup ## Bake for 10 and for 1,000 receivers, and count what 
 
 test-local: setup
 	$(PYTHON) -m pytest -q infra/local/tests tests/rules
+
+test-permissions: build setup ## See that every permission of the templates is needed
+	$(PYTHON) -m pytest -q tests/permissions --functions $(FUNCTIONS)
+
+prove-permissions: build setup ## Take each permission away in turn, and see what needed it fail (some 30 minutes)
+	$(PYTHON) tests/permissions/prove.py --functions $(FUNCTIONS)
 
 lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the state machine and the templates
 	cargo fmt --all --check

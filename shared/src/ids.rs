@@ -361,6 +361,7 @@ mod tests {
             "ab",
             &too_long,
         ]);
+        compare::<ProfileName>(&["web-1.large", "", "../secret", "a/b", &too_long]);
         compare::<BakeId>(&["web_2026-11-24", &long, "", "a b", "web.1", "é", &too_long]);
         compare::<ImageName>(&["web/(1).x_y-z", "", "web server", "web*", "café", &long]);
         let organization = "arn:aws:organizations::999999999999:organization/o-0123456789";

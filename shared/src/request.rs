@@ -1,7 +1,7 @@
 //! What a person, a tag or a schedule asks for. PascalCase, as the AWS APIs write it.
 
 use crate::form::{Form, Problems};
-use crate::ids::{BakeId, ImageId, ImageName, InstanceId, Region};
+use crate::ids::{BakeId, ImageId, ImageName, InstanceId, ProfileName, Region};
 use crate::names::TAG_PREFIX;
 use crate::receivers::{Receiver, receivers};
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ impl Request {
     pub fn parse(value: Value, problems: &mut Problems) -> Self {
         let Some(mut form) = Form::open("", value, problems) else { return Self::default() };
         form.take_raw::<String>(SCHEMA);
-        form.take_raw::<String>("Profile"); // merged in already
+        form.take_raw::<ProfileName>("Profile"); // merged in already
         let request = Self {
             source: source(&mut form),
             image_name: form.take("ImageName"),

@@ -3,7 +3,7 @@
 use crate::form::Problems;
 use crate::ids::{
     AccountId, BakeId, DocumentName, ImageId, ImageName, InstanceId, InstanceProfileName, InstanceTypeName,
-    OrganizationArn, PrincipalArn, Region, SecurityGroupId, SubnetId,
+    OrganizationArn, PrincipalArn, ProfileName, Region, SecurityGroupId, SubnetId,
 };
 use crate::receivers::{HOLDERS, RECEIVERS_FROM, WantedRoute, receiver};
 use crate::request::{Reboot, Request};
@@ -52,6 +52,7 @@ described! {
     InstanceTypeName: text("^[a-z0-9-]+\\.[a-z0-9-]+$", Self::RULE);
     InstanceProfileName: text("^[A-Za-z0-9_+=,.@-]{1,128}$", Self::RULE);
     DocumentName: text("^[A-Za-z0-9_.:/-]{3,128}$", Self::RULE);
+    ProfileName: text("^[A-Za-z0-9._-]{1,64}$", Self::RULE);
     BakeId: text("^[A-Za-z0-9_-]{1,64}$", Self::RULE);
     ImageName: text("^[A-Za-z0-9()./_-]{1,50}$", Self::RULE);
     OrganizationArn: text(

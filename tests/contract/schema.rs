@@ -12,7 +12,7 @@ fn the_schema_is_that_of_the_types() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../statemachines/request.schema.json");
     let mut schema = schema::request();
     let mut meanings = meanings();
-    explain(&mut schema, "", &mut meanings);
+    explain(&mut schema, &mut meanings);
     assert!(meanings.is_empty(), "the README has fields that a request has not: {meanings:?}");
     let text = serde_json::to_string_pretty(&schema).expect("a text") + "\n";
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
@@ -47,15 +47,14 @@ fn meanings() -> BTreeMap<String, String> {
 }
 
 /// Puts into the schema what the README says of each of its fields, and takes it out of the meanings.
-fn explain(schema: &mut Value, path: &str, meanings: &mut BTreeMap<String, String>) {
-    let Some(properties) = schema["properties"].as_object_mut() else { return };
+fn explain(schema: &mut Value, meanings: &mut BTreeMap<String, String>) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     for (name, field) in properties {
         if let Some(meaning) = meanings.remove(name) {
             field["description"] = json!(meaning);
         }
-        let inside = format!("{path}{name}");
         if let Some(item) = field.get_mut("items") {
-            explain(item, &inside, meanings);
+            explain(item, meanings);
         }
     }
 }

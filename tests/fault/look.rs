@@ -26,6 +26,9 @@ pub enum Kind {
 pub const IMAGES_HIDDEN: (&str, u32) = ("image-not-found-seconds", 45);
 pub const INSTANCES_HIDDEN: (&str, u32) = ("instance-not-found-seconds", 20);
 
+/// The tags by which an instance that was baked tells of it.
+const STORY: [&str; 4] = ["ami-bakery:status", "ami-bakery:reason", "ami-bakery:last-bake", "ami-bakery:last-image"];
+
 /// Everything, and what it is like.
 pub type Look = BTreeMap<Thing, Value>;
 
@@ -109,7 +112,10 @@ impl Place<'_> {
         let answer = ec2.describe_instances().send().await.expect("instances are described");
         for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {
             let state = instance.state().and_then(|state| state.name()).map(|name| name.as_str());
-            let value = json!({"State": state, "Tags": tags(instance.tags())});
+            let mut tags = tags(instance.tags());
+            // What the owner's instance tells of its bakes is meant to change.
+            tags.as_object_mut().expect("an object").retain(|name, _| !STORY.contains(&name.as_str()));
+            let value = json!({"State": state, "Tags": tags});
             self.add(Kind::Instance, instance.instance_id(), value);
         }
     }

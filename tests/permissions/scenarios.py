@@ -1,6 +1,8 @@
 """What people and accidents do with AMI Bakery, each with a look at how it ended. A scenario takes a world and fails
 when something that it is about is missing."""
 
+import contextlib
+import datetime
 import json
 
 from world import HERE, MACHINE, RECEIVERS, SWEEP, THERE, allow
@@ -24,8 +26,11 @@ def copies(world):
     world.nothing_is_left_open()
     told = world.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", [])
     assert [json.loads(one["Body"])["detail-type"] for one in told] == ["AMI Bakery Bake Finished"], told
-    metrics = world.client("cloudwatch").list_metrics(Namespace="AmiBakery")["Metrics"]
-    assert "Delivered" in {one["MetricName"] for one in metrics}, metrics
+    assert "Delivered" in _counted(world)
+
+
+def _counted(world):
+    return {one["MetricName"] for one in world.client("cloudwatch").list_metrics(Namespace="AmiBakery")["Metrics"]}
 
 
 def _queue_of_bakes(world):
@@ -45,9 +50,8 @@ def _queue_of_bakes(world):
 def request_from_profile_and_list(world):
     """The request is in a profile, its receivers in the bucket; the instance is named by a tag and rebooted first."""
     world.instance(world.key(), profile="yes")
-    profile = {"InstanceTags": {"profile": "yes"}, "ReceiversFrom": "receivers/all.json", "Reboot": "First"}
-    profile = {**profile, "ImageName": "profile"}
-    world.client("ssm").put_parameter(Name="/ami-bakery/profiles/web", Type="String", Value=json.dumps(profile))
+    request = {"InstanceTags": {"profile": "yes"}, "ReceiversFrom": "receivers/all.json", "Reboot": "First"}
+    world.profile("web", **request, ImageName="profile")
     body = json.dumps(world.receivers()).encode()
     world.client("s3").put_object(Bucket=world.bucket, Key="receivers/all.json", Body=body)
     world.all_delivered(world.delivers({"Profile": "web"}))
@@ -231,20 +235,21 @@ def again(world):
 def gone_on_with(world):
     """A run is stopped while it copies, and when that is swept another goes on with its bake."""
     request = {"InstanceId": world.instance(world.key()), "ImageName": "on", "Receivers": world.receivers()}
-    execution = world.start(request)
-    bake = execution.rpartition(":")[2]
-    _copying(world, bake, *RECEIVERS)
-    world.stop(execution)
+    with _copying(world, request, *RECEIVERS) as execution:
+        world.stop(execution)
     world.is_swept()
-    world.all_delivered(world.delivers({**request, "BakeId": bake}))
+    world.all_delivered(world.delivers({**request, "BakeId": execution.rpartition(":")[2]}))
     world.nothing_is_left_open()
 
 
-def _copying(world, bake, *accounts, region=HERE):
-    def so():
-        return all(world.images(account, region, bake) for account in accounts)
-
-    world.until("the copies are requested", so)
+@contextlib.contextmanager
+def _copying(world, request, *accounts, region=HERE):
+    """The execution, when these accounts' copies are requested. Meanwhile they do not get done so soon."""
+    with world.server.slow(20):
+        execution = world.start(request)
+        bake = execution.rpartition(":")[2]
+        world.until("the copies are requested", lambda: all(world.images(one, region, bake) for one in accounts))
+        yield execution
 
 
 def stopped_while_copying(world):
@@ -252,26 +257,26 @@ def stopped_while_copying(world):
     for account in (OWNER, FIRST):
         world.aliased(account, THERE)
     everywhere = [*world.receivers(FIRST, Regions=[HERE, THERE]), *world.receivers(OWNER, Regions=[THERE])]
-    execution = world.start({"InstanceId": world.instance(world.key()), "ImageName": "stop", "Receivers": everywhere})
-    bake = execution.rpartition(":")[2]
-    _copying(world, bake, FIRST, region=THERE)
-    world.stop(execution)
+    request = {"InstanceId": world.instance(world.key()), "ImageName": "stop", "Receivers": everywhere}
+    with _copying(world, request, FIRST, region=THERE) as execution:
+        world.stop(execution)
     world.is_swept()
+    bake = execution.rpartition(":")[2]
     for account, region in ((FIRST, THERE), (OWNER, THERE)):
         assert [one for one in world.images(account, region, bake) if one["State"] != "available"] == []
     assert [one for one in world.images(region=THERE, bake=bake) if one["Name"].endswith("-hop")] == []
     world.nothing_is_left_open()
-    metrics = world.client("cloudwatch").list_metrics(Namespace="AmiBakery")["Metrics"]
-    assert "TakenBackBySweep" in {one["MetricName"] for one in metrics}, metrics
+    world.until("the sweep has counted it", lambda: "TakenBackBySweep" in _counted(world))
 
 
 def stopped_with_temporary_instance(world):
     """A run is stopped while a temporary instance is there: the sweep terminates it."""
     image = world.product(world.key())
     instance = world.instance(world.key(), image)
-    execution = world.start({"InstanceId": instance, "ImageName": "sold", "Receivers": world.receivers(FIRST)})
-    world.until("it is launched", lambda: world.instances(FIRST))
-    world.stop(execution)
+    with world.server.slow(20):
+        execution = world.start({"InstanceId": instance, "ImageName": "sold", "Receivers": world.receivers(FIRST)})
+        world.until("it is launched", lambda: world.instances(FIRST))
+        world.stop(execution)
     world.is_swept()
     assert world.instances(FIRST) == []
     world.nothing_is_left_open()
@@ -293,10 +298,9 @@ def redriven(world):
     """A run that was stopped while it copied is redriven before a sweep has seen it, and delivers."""
     world.client("events").disable_rule(Name="ami-bakery-bake-ended")
     request = {"InstanceId": world.instance(world.key()), "ImageName": "redriven", "Receivers": world.receivers()}
-    execution = world.start(request)
-    _copying(world, execution.rpartition(":")[2], *RECEIVERS)
-    world.stop(execution)
-    world.sfn.redrive_execution(executionArn=execution)
+    with _copying(world, request, *RECEIVERS) as execution:
+        world.stop(execution)
+        world.sfn.redrive_execution(executionArn=execution)
     ended = world.end_of(execution)
     world.client("events").enable_rule(Name="ami-bakery-bake-ended")
     assert ended.status == "SUCCEEDED", ended
@@ -344,18 +348,76 @@ def revoking_forbidden(world):
     for stops in (False, True):
         key = world.key()
         request = {"InstanceId": world.instance(key), "ImageName": "forbidden", "Receivers": world.receivers(FIRST)}
-        execution = world.start(request)
-        _copying(world, execution.rpartition(":")[2], FIRST)
         who = {"AWS": [f"{ROLE}revoke", f"{ROLE}sweep"]}
         deny = {"Effect": "Deny", "Principal": who, "Action": "kms:RevokeGrant", "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow(OWNER, "kms:*"), deny]})
-        world.client("kms").put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
-        if stops:
-            world.stop(execution)
-        else:
-            assert world.end_of(execution).status == "SUCCEEDED"
+        with _copying(world, request, FIRST) as execution:
+            world.client("kms").put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+            if stops:
+                world.stop(execution)
+        assert world.end_of(execution).status == ("ABORTED" if stops else "SUCCEEDED")
         world.is_swept()
         world.nothing_is_left_open()
+
+
+def started_by_tag(world):
+    """A tag starts a bake, and the instance tells how it ended: first that there is no such profile, then that it is
+    baked."""
+    instance, tagged = world.instance(world.key()), world.client("ec2").create_tags
+    world.profile("tagged", Receivers=world.receivers(FIRST), ImageName="tagged")
+    for profile, status in (("nope", "failed"), ("tagged", "baked")):
+        tagged(Resources=[instance], Tags=[{"Key": "ami-bakery:bake", "Value": profile}])
+        world.until(f"it is {status}", lambda status=status: world.tags(instance).get("status") == status)
+        world.until("the tag is answered", lambda: "bake" not in world.tags(instance))
+    assert set(world.tags(instance)) == {"status", "last-bake", "last-image"}
+    world.nothing_is_left_open()
+
+
+def started_by_schedule(world):
+    """A schedule starts a bake; and when its function is gone, what it did not start is in the dead-letter queue."""
+    instance = world.instance(world.key(), scheduled="yes")
+    world.profile("scheduled", Receivers=world.receivers(FIRST), ImageName="scheduled")
+    _due(world)
+    world.until("it is baked", lambda: world.tags(instance).get("status") == "baked")
+    _due(world, function="gone")
+    _dead_letter(world)
+    world.nothing_is_left_open()
+
+
+def _due(world, function="ami-bakery-start"):
+    """The schedule is due in a minute, and invokes this."""
+    scheduler = world.client("scheduler")
+    found = scheduler.get_schedule(Name="ami-bakery-bake")
+    target = {**found["Target"], "Arn": f"arn:aws:lambda:{HERE}:{OWNER}:function:{function}"}
+    due = datetime.datetime.fromtimestamp(world.server.own("GET", "clock")["now"] + 60, datetime.UTC)
+    scheduler.update_schedule(
+        Name="ami-bakery-bake",
+        ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpressionTimezone="UTC",
+        State="ENABLED",
+        FlexibleTimeWindow=found["FlexibleTimeWindow"],
+        Target=target,
+    )
+
+
+def _dead_letter(world):
+    sqs = world.client("sqs")
+    queue = sqs.get_queue_url(QueueName="ami-bakery-start-dead-letters")["QueueUrl"]
+
+    def came():
+        found = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=0).get("Messages", [])
+        return [sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"]) for one in found]
+
+    world.until("it is in the dead-letter queue", came)
+
+
+def tag_that_starts_nothing(world):
+    """The function that a tag invokes fails again and again: the event is in the dead-letter queue."""
+    fails = {"service": "stepfunctions", "action": "StartExecution", "function": "ami-bakery-start"}
+    world.server.own("PUT", "faults", [{**fails, "error": "AccessDeniedException", **ALWAYS}])
+    tags = [{"Key": "ami-bakery:bake", "Value": "nothing"}]
+    world.client("ec2").create_tags(Resources=[world.instance(world.key())], Tags=tags)
+    _dead_letter(world)
 
 
 ALL = [
@@ -383,4 +445,7 @@ ALL = [
     grant_that_comes_late,
     swept_by_itself,
     revoking_forbidden,
+    started_by_tag,
+    started_by_schedule,
+    tag_that_starts_nothing,
 ]

@@ -27,16 +27,12 @@ pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError
     let revoke = Revoke::parse(input.request, &mut problems);
     let (mut images, mut again_after_seconds) = (Vec::new(), 0);
     if let (Some(own), Some(revoke)) = (&run, &revoke) {
-        let (field, value, golden) = match &revoke.of {
-            RevokeOf::Image(image) => ("Revoke.ImageId", json!(image), Some(image.clone())),
-            RevokeOf::Bake(bake) => ("Revoke.BakeId", json!(bake), golden_image(clients, bake).await?),
+        let (field, name, golden) = match &revoke.of {
+            RevokeOf::Image(image) => ("Revoke.ImageId", image.as_str(), Some(image.clone())),
+            RevokeOf::Bake(bake) => ("Revoke.BakeId", bake.as_str(), golden_image(clients, bake).await?),
         };
-        let name = match &revoke.of {
-            RevokeOf::Bake(bake) => bake.clone(),
-            RevokeOf::Image(image) => {
-                image.as_str().try_into().map_err(|rule| StepError::new(ErrorKind::Unexpected, rule))?
-            }
-        };
+        // An image that is distributed is claimed by its id as a bake is.
+        let name = BakeId::try_from(name).map_err(|rule| StepError::new(ErrorKind::Unexpected, rule))?;
         let holder = claims::holder(clients, &name).await?;
         let mut givers: BTreeMap<_, _> = holder.into_iter().map(|run| (run.arn.clone(), run)).collect();
         if let Some(golden) = golden {
@@ -60,7 +56,7 @@ pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError
         if images.is_empty() && again_after_seconds == 0 {
             let rule = "AMI Bakery has shared nothing of it to stay; name the bake, or the golden image, that was shared \
                         with ShareOnly or KeepSharing";
-            problems.add(field, Some(value), rule);
+            problems.add(field, Some(json!(name)), rule);
         }
     }
     problems.refuse()?;

@@ -73,7 +73,7 @@ pub async fn tell(
     story: &Story,
 ) -> Result<Output, StepError> {
     let tags = look(clients, instance).await?;
-    let last = tags.get(LAST_BAKE_TAG).and_then(|name| BakeId::try_from(name.as_str()).ok());
+    let last = last_bake(&tags);
     if *story == Story::Planned && last.as_ref() != Some(run) {
         return Ok(Output::NothingToTell {}); // a dry run that no tag has started
     }
@@ -115,9 +115,8 @@ pub async fn refuse(clients: &Clients, instance: &InstanceId, value: &str, rule:
     if tags.get(ASKED_TAG).is_none_or(|now| now != value) {
         return Ok(Output::NothingToTell {});
     }
-    let last = tags.get(LAST_BAKE_TAG).and_then(|name| BakeId::try_from(name.as_str()).ok());
-    let other = match &last {
-        Some(last) => run_called(clients, last).await?,
+    let other = match last_bake(&tags) {
+        Some(last) => run_called(clients, &last).await?,
         None => None,
     };
     let status = other.is_none_or(|run| *run.status() != ExecutionStatus::Running).then_some("failed");
@@ -135,6 +134,11 @@ pub async fn refuse(clients: &Clients, instance: &InstanceId, value: &str, rule:
 /// AWS's.
 pub async fn answered(clients: &Clients, instance: &InstanceId, value: &str) -> Result<(), StepError> {
     remove(clients, instance, &[(ASKED_TAG, Some(value))]).await
+}
+
+/// The run that the story on an instance is of. Anybody may have written anything there.
+fn last_bake(tags: &BTreeMap<String, String>) -> Option<BakeId> {
+    BakeId::try_from(tags.get(LAST_BAKE_TAG)?.as_str()).ok()
 }
 
 /// Our tags on an instance; none if it is gone.

@@ -16,8 +16,18 @@ def install():
     Role.put_policy = _as_text(Role.put_policy)
 
     class Resource:
+        """Of a `TYPE`, named by the property `NAME`."""
+
         def __init__(self, name, made=None):
             self.name, self.made = name, made
+
+        @classmethod
+        def cloudformation_type(cls):
+            return cls.TYPE
+
+        @classmethod
+        def cloudformation_name_type(cls):
+            return cls.NAME
 
         @property
         def physical_resource_id(self):
@@ -31,13 +41,7 @@ def install():
             return self.made.arn
 
     class Schedule(Resource, CloudFormationModel):
-        @staticmethod
-        def cloudformation_name_type():
-            return "Name"
-
-        @staticmethod
-        def cloudformation_type():
-            return "AWS::Scheduler::Schedule"
+        TYPE, NAME = "AWS::Scheduler::Schedule", "Name"
 
         @classmethod
         def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
@@ -61,13 +65,7 @@ def install():
             return cls(made.name, made)
 
     class Alarm(Resource, CloudFormationModel):
-        @staticmethod
-        def cloudformation_name_type():
-            return "AlarmName"
-
-        @staticmethod
-        def cloudformation_type():
-            return "AWS::CloudWatch::Alarm"
+        TYPE, NAME = "AWS::CloudWatch::Alarm", "AlarmName"
 
         @classmethod
         def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
@@ -91,13 +89,7 @@ def install():
             return cls(made.name, made)
 
     class EventInvokeConfig(Resource, CloudFormationModel):
-        @staticmethod
-        def cloudformation_name_type():
-            return "FunctionName"
-
-        @staticmethod
-        def cloudformation_type():
-            return "AWS::Lambda::EventInvokeConfig"
+        TYPE, NAME = "AWS::Lambda::EventInvokeConfig", "FunctionName"
 
         @classmethod
         def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
@@ -111,13 +103,7 @@ def install():
             return cls(f"{name}|$LATEST")
 
     class QueuePolicy(Resource, CloudFormationModel):
-        @staticmethod
-        def cloudformation_name_type():
-            return "Id"
-
-        @staticmethod
-        def cloudformation_type():
-            return "AWS::SQS::QueuePolicy"
+        TYPE, NAME = "AWS::SQS::QueuePolicy", "Id"
 
         @classmethod
         def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
@@ -130,13 +116,7 @@ def install():
             return cls(resource_name)
 
     class TopicPolicy(Resource, CloudFormationModel):
-        @staticmethod
-        def cloudformation_name_type():
-            return "Id"
-
-        @staticmethod
-        def cloudformation_type():
-            return "AWS::SNS::TopicPolicy"
+        TYPE, NAME = "AWS::SNS::TopicPolicy", "Id"
 
         @classmethod
         def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
