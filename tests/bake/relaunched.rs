@@ -315,9 +315,8 @@ async fn a_receiver_s_key_that_cannot_be_used_ends_the_instance_and_nothing_is_l
     world.assert_nothing_is_left_open().await;
 }
 
-#[tokio::test]
-async fn a_windows_instance_is_sealed_before_it_is_imaged_where_a_document_is_named() {
-    let (world, mut request) = windows().await;
+/// The first receiver's instance is sealed, by a document of this name, and the second's is not.
+async fn seals_the_first(world: &World, mut request: Value, document: &str) {
     let there = world.aws.account(RECEIVERS[0], REGION).await;
     let subnets = there.ec2().describe_subnets().send().await.expect("subnets");
     let subnet = subnets.subnets()[0].clone();
@@ -326,18 +325,36 @@ async fn a_windows_instance_is_sealed_before_it_is_imaged_where_a_document_is_na
     endpoint.subnet_ids(subnet.subnet_id().expect("an id")).send().await.expect("SSM is reached");
     request["Receivers"][0]["SubnetId"] = json!(subnet.subnet_id());
     request["Receivers"][0]["InstanceProfile"] = json!("Sealer");
-    request["Receivers"][0]["SealDocument"] = json!("AWSEC2-RunSysprep");
+    request["Receivers"][0]["SealDocument"] = json!(document);
     let ended = world.bake("web-1", &request).await;
     assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
     let outcome = ended.outcome();
     for (account, sealed) in RECEIVERS.into_iter().zip([true, false]) {
-        delivered(&world, account, &outcome, "Relaunch").await;
+        delivered(world, account, &outcome, "Relaunch").await;
         let deliveries = outcome["Deliveries"].as_array().expect("deliveries");
         let delivery = deliveries.iter().find(|delivery| delivery["AccountId"] == account).expect("a delivery");
         assert_eq!(delivery["Sealed"], json!(sealed), "{delivery}");
     }
-    assert_eq!(calls(&world, "SendCommand", RECEIVERS[0]), 1, "once");
+    assert_eq!(calls(world, "SendCommand", RECEIVERS[0]), 1, "once");
+    assert_eq!(calls(world, "SendCommand", RECEIVERS[1]), 0);
     world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn a_windows_instance_is_sealed_before_it_is_imaged_where_a_document_is_named() {
+    let (world, request) = windows().await;
+    seals_the_first(&world, request, "AWSEC2-RunSysprep").await;
+}
+
+#[tokio::test]
+async fn a_linux_instance_is_sealed_by_a_document_of_the_receiver_s_own() {
+    let (world, request) = of_marketplace(&RECEIVERS).await;
+    let ssm = world.aws.account(RECEIVERS[0], REGION).await.ssm();
+    let content = json!({"schemaVersion": "2.2", "mainSteps": []}).to_string();
+    let create = ssm.create_document().name("Seal").document_type("Command".into()).content(content);
+    create.send().await.expect("the receiver has a document");
+    world.aws.control("documents", &json!({"Seal": {"seals": true}}));
+    seals_the_first(&world, request, "Seal").await;
 }
 
 #[tokio::test]
