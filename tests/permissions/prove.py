@@ -49,7 +49,7 @@ def look(functions):
             for one in allowed.needed(world):
                 needed_by.setdefault(one, []).append((time.monotonic() - began, scenario.__name__))
     permissions = [one for one in listed if one[1] not in NOT_SEEN]
-    return permissions, {one: [name for _, name in sorted(needed_by[one])] for one in permissions}
+    return permissions, {one: [name for _, name in sorted(needed_by.get(one, ()))] for one in permissions}
 
 
 def missed_by(functions, permission, names):

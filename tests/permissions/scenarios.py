@@ -1,6 +1,7 @@
 """What people and accidents do with AMI Bakery, each with a look at how it ended. A scenario takes a world and fails
 when something that it is about is missing."""
 
+import contextlib
 import json
 
 from world import HERE, MACHINE, RECEIVERS, SWEEP, THERE, allow
@@ -231,20 +232,21 @@ def again(world):
 def gone_on_with(world):
     """A run is stopped while it copies, and when that is swept another goes on with its bake."""
     request = {"InstanceId": world.instance(world.key()), "ImageName": "on", "Receivers": world.receivers()}
-    execution = world.start(request)
-    bake = execution.rpartition(":")[2]
-    _copying(world, bake, *RECEIVERS)
-    world.stop(execution)
+    with _copying(world, request, *RECEIVERS) as execution:
+        world.stop(execution)
     world.is_swept()
-    world.all_delivered(world.delivers({**request, "BakeId": bake}))
+    world.all_delivered(world.delivers({**request, "BakeId": execution.rpartition(":")[2]}))
     world.nothing_is_left_open()
 
 
-def _copying(world, bake, *accounts, region=HERE):
-    def so():
-        return all(world.images(account, region, bake) for account in accounts)
-
-    world.until("the copies are requested", so)
+@contextlib.contextmanager
+def _copying(world, request, *accounts, region=HERE):
+    """The execution, when these accounts' copies are requested. Meanwhile they do not get done so soon."""
+    with world.server.slow(20):
+        execution = world.start(request)
+        bake = execution.rpartition(":")[2]
+        world.until("the copies are requested", lambda: all(world.images(one, region, bake) for one in accounts))
+        yield execution
 
 
 def stopped_while_copying(world):
@@ -252,11 +254,11 @@ def stopped_while_copying(world):
     for account in (OWNER, FIRST):
         world.aliased(account, THERE)
     everywhere = [*world.receivers(FIRST, Regions=[HERE, THERE]), *world.receivers(OWNER, Regions=[THERE])]
-    execution = world.start({"InstanceId": world.instance(world.key()), "ImageName": "stop", "Receivers": everywhere})
-    bake = execution.rpartition(":")[2]
-    _copying(world, bake, FIRST, region=THERE)
-    world.stop(execution)
+    request = {"InstanceId": world.instance(world.key()), "ImageName": "stop", "Receivers": everywhere}
+    with _copying(world, request, FIRST, region=THERE) as execution:
+        world.stop(execution)
     world.is_swept()
+    bake = execution.rpartition(":")[2]
     for account, region in ((FIRST, THERE), (OWNER, THERE)):
         assert [one for one in world.images(account, region, bake) if one["State"] != "available"] == []
     assert [one for one in world.images(region=THERE, bake=bake) if one["Name"].endswith("-hop")] == []
@@ -269,9 +271,10 @@ def stopped_with_temporary_instance(world):
     """A run is stopped while a temporary instance is there: the sweep terminates it."""
     image = world.product(world.key())
     instance = world.instance(world.key(), image)
-    execution = world.start({"InstanceId": instance, "ImageName": "sold", "Receivers": world.receivers(FIRST)})
-    world.until("it is launched", lambda: world.instances(FIRST))
-    world.stop(execution)
+    with world.server.slow(20):
+        execution = world.start({"InstanceId": instance, "ImageName": "sold", "Receivers": world.receivers(FIRST)})
+        world.until("it is launched", lambda: world.instances(FIRST))
+        world.stop(execution)
     world.is_swept()
     assert world.instances(FIRST) == []
     world.nothing_is_left_open()
@@ -293,10 +296,9 @@ def redriven(world):
     """A run that was stopped while it copied is redriven before a sweep has seen it, and delivers."""
     world.client("events").disable_rule(Name="ami-bakery-bake-ended")
     request = {"InstanceId": world.instance(world.key()), "ImageName": "redriven", "Receivers": world.receivers()}
-    execution = world.start(request)
-    _copying(world, execution.rpartition(":")[2], *RECEIVERS)
-    world.stop(execution)
-    world.sfn.redrive_execution(executionArn=execution)
+    with _copying(world, request, *RECEIVERS) as execution:
+        world.stop(execution)
+        world.sfn.redrive_execution(executionArn=execution)
     ended = world.end_of(execution)
     world.client("events").enable_rule(Name="ami-bakery-bake-ended")
     assert ended.status == "SUCCEEDED", ended
@@ -344,16 +346,14 @@ def revoking_forbidden(world):
     for stops in (False, True):
         key = world.key()
         request = {"InstanceId": world.instance(key), "ImageName": "forbidden", "Receivers": world.receivers(FIRST)}
-        execution = world.start(request)
-        _copying(world, execution.rpartition(":")[2], FIRST)
         who = {"AWS": [f"{ROLE}revoke", f"{ROLE}sweep"]}
         deny = {"Effect": "Deny", "Principal": who, "Action": "kms:RevokeGrant", "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow(OWNER, "kms:*"), deny]})
-        world.client("kms").put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
-        if stops:
-            world.stop(execution)
-        else:
-            assert world.end_of(execution).status == "SUCCEEDED"
+        with _copying(world, request, FIRST) as execution:
+            world.client("kms").put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+            if stops:
+                world.stop(execution)
+        assert world.end_of(execution).status == ("ABORTED" if stops else "SUCCEEDED")
         world.is_swept()
         world.nothing_is_left_open()
 
