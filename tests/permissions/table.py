@@ -11,6 +11,11 @@ BEGIN, END = "<!-- permissions: begin -->\n", "<!-- permissions: end -->\n"
 TITLES = {"infra/template.yaml": "The owner's stack", "infra/receiver.yaml": "The receiver's stack"}
 
 
+def resources(path):
+    """Of a template, by name."""
+    return yaml_parse((ROOT / path).read_text(encoding="utf-8"))["Resources"]
+
+
 def statements(resources):
     """Each role with its statements; the policies that stand by themselves after those of the role."""
     found = {}
@@ -33,7 +38,7 @@ def rendered():
     """The tables as they must stand in the document."""
     lines = []
     for path, title in TITLES.items():
-        found = statements(yaml_parse((ROOT / path).read_text(encoding="utf-8"))["Resources"])
+        found = statements(resources(path))
         lines += [f"## {title}", "", f"`{path}`", ""]
         lines += ["| role | statement | may | on | only if |", "|---|---|---|---|---|"]
         for role in sorted(found):

@@ -25,8 +25,9 @@ CODE = "aw0evgkw8e5c1q413zgy5pjce"  # of a Marketplace product
 
 @contextlib.contextmanager
 def running(folder, functions):
-    """A world of its own."""
-    with LocalServer(Path(folder), functions, speed=600, receivers=RECEIVERS) as server:
+    """A world of its own, whose receivers, and nobody else, may be given something."""
+    allowed = ",".join((OWNER, *RECEIVERS))
+    with LocalServer(Path(folder), functions, speed=600, receivers=RECEIVERS, ReceiverAccounts=allowed) as server:
         yield World(server)
 
 

@@ -22,6 +22,7 @@ KNOWN = {
     "AWS::Lambda::Version",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
     "AWS::Scheduler::Schedule",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
@@ -39,7 +40,8 @@ SEALER = "Sealer"
 def deploy(infra, host, receivers):
     """Deploys the owner's stack, and the receiver's in each receiver."""
     template = _yaml(infra / "template.yaml")
-    parameters = _parameters(template, {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true"})
+    chosen = {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true"}
+    parameters = _parameters(template, chosen | json.loads(os.environ.get("LOCAL_AWS_PARAMETERS", "{}")))
     create(accounts.OWNER, OWNER_STACK, _translated(template, infra, host, parameters), parameters)
     if receivers:
         template = _yaml(infra / "receiver.yaml")

@@ -38,9 +38,9 @@ def write_functions(folder):
 
 class LocalServer:
     """`with LocalServer(folder, functions) as server:` has one running meanwhile, with the stack for these receivers, if
-    there are any."""
+    there are any, and with these parameters."""
 
-    def __init__(self, folder, functions, speed=3600, receivers=()):
+    def __init__(self, folder, functions, speed=3600, receivers=(), **parameters):
         self.speed, self.folder, self.log = speed, folder, folder / "local-aws.log"
         self._command = [sys.executable, "-m", "local_aws", "serve", *([] if receivers else ["--no-stack"])]
         self._command += ["--dir", folder, "--functions", functions]
@@ -51,6 +51,7 @@ class LocalServer:
             "LOCAL_AWS_PORT": "0",
             "LOCAL_AWS_SPEED": str(speed),
             "LOCAL_AWS_RECEIVERS": ",".join(receivers),
+            "LOCAL_AWS_PARAMETERS": json.dumps(parameters),
         }
 
     def __enter__(self):
