@@ -25,8 +25,11 @@ def copies(world):
     world.nothing_is_left_open()
     told = world.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", [])
     assert [json.loads(one["Body"])["detail-type"] for one in told] == ["AMI Bakery Bake Finished"], told
-    metrics = world.client("cloudwatch").list_metrics(Namespace="AmiBakery")["Metrics"]
-    assert "Delivered" in {one["MetricName"] for one in metrics}, metrics
+    assert "Delivered" in _counted(world)
+
+
+def _counted(world):
+    return {one["MetricName"] for one in world.client("cloudwatch").list_metrics(Namespace="AmiBakery")["Metrics"]}
 
 
 def _queue_of_bakes(world):
@@ -263,8 +266,7 @@ def stopped_while_copying(world):
         assert [one for one in world.images(account, region, bake) if one["State"] != "available"] == []
     assert [one for one in world.images(region=THERE, bake=bake) if one["Name"].endswith("-hop")] == []
     world.nothing_is_left_open()
-    metrics = world.client("cloudwatch").list_metrics(Namespace="AmiBakery")["Metrics"]
-    assert "TakenBackBySweep" in {one["MetricName"] for one in metrics}, metrics
+    world.until("the sweep has counted it", lambda: "TakenBackBySweep" in _counted(world))
 
 
 def stopped_with_temporary_instance(world):
