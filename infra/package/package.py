@@ -22,9 +22,20 @@ EXECUTABLE = 0o755 << 16
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", type=pathlib.Path, required=True, help="cargo's target directory")
-    parser.add_argument("--architectures", nargs="+", default=["arm64", "x86_64"], choices=["arm64", "x86_64"])
-    parser.add_argument("--sbom", action="store_true", help="with cargo-cyclonedx, which must be on the path")
+    parser.add_argument(
+        "--target", type=pathlib.Path, required=True, help="cargo's target directory"
+    )
+    parser.add_argument(
+        "--architectures",
+        nargs="+",
+        default=["arm64", "x86_64"],
+        choices=["arm64", "x86_64"],
+    )
+    parser.add_argument(
+        "--sbom",
+        action="store_true",
+        help="with cargo-cyclonedx, which must be on the path",
+    )
     arguments = parser.parse_args()
     out = arguments.target.resolve() / "package"
     shutil.rmtree(out, ignore_errors=True)
@@ -38,18 +49,39 @@ def main():
     if arguments.sbom:
         sbom(out)
     files = sorted(path for path in out.rglob("*") if path.is_file())
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(out)}\n" for path in files]
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(out)}\n"
+        for path in files
+    ]
     (out / "SHA256SUMS").write_text("".join(lines))
-    print("".join(f"{path.stat().st_size:>10,}  {path.relative_to(out)}\n" for path in files), end="")
+    print(
+        "".join(
+            f"{path.stat().st_size:>10,}  {path.relative_to(out)}\n" for path in files
+        ),
+        end="",
+    )
 
 
 def build(architecture, target, out):
     """A zip a function, each with nothing but its `bootstrap`."""
     binaries = target / "lambda" / architecture
     flag = {"arm64": "--arm64", "x86_64": "--x86-64"}[architecture]
-    ask = ["cargo", "lambda", "build", "--release", "--locked", "--workspace", flag, "--lambda-dir", binaries]
+    ask = [
+        "cargo",
+        "lambda",
+        "build",
+        "--release",
+        "--locked",
+        "--workspace",
+        flag,
+        "--lambda-dir",
+        binaries,
+    ]
     # Where it was built is told by no file: neither Rust's messages nor the C library's.
-    places = {str(ROOT): "/ami-bakery", os.environ.get("CARGO_HOME", str(pathlib.Path.home() / ".cargo")): "/cargo"}
+    places = {
+        str(ROOT): "/ami-bakery",
+        os.environ.get("CARGO_HOME", str(pathlib.Path.home() / ".cargo")): "/cargo",
+    }
     rust = [f"--remap-path-prefix={old}={new}" for old, new in places.items()]
     c = [f"-ffile-prefix-map={old}={new}" for old, new in places.items()]
     env = {
@@ -61,27 +93,61 @@ def build(architecture, target, out):
     }
     subprocess.run(ask, cwd=ROOT, env=env, check=True)
     for function in FUNCTIONS:
-        with zipfile.ZipFile(out / f"{function}-{architecture}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
+        with zipfile.ZipFile(
+            out / f"{function}-{architecture}.zip",
+            "w",
+            zipfile.ZIP_DEFLATED,
+            compresslevel=9,
+        ) as zipped:
             entry = zipfile.ZipInfo("bootstrap", NO_DATE)
-            entry.external_attr, entry.create_system, entry.compress_type = EXECUTABLE, 3, zipfile.ZIP_DEFLATED
+            entry.external_attr, entry.create_system, entry.compress_type = (
+                EXECUTABLE,
+                3,
+                zipfile.ZIP_DEFLATED,
+            )
             zipped.writestr(entry, (binaries / function / "bootstrap").read_bytes())
 
 
 def template(architecture, out):
     """The template for `sam deploy`, with the zips in place of the sources."""
     text = (ROOT / "infra/template.yaml").read_text()
-    text = re.sub(r"CodeUri: \.\./functions/(\S+)", rf"CodeUri: \1-{architecture}.zip", text)
+    text = re.sub(
+        r"CodeUri: \.\./functions/(\S+)", rf"CodeUri: \1-{architecture}.zip", text
+    )
     text = text.replace("DefinitionUri: ../statemachines/", "DefinitionUri: ")
-    text = re.sub(r"    Metadata:\n      BuildMethod: \S+\n      BuildProperties:\n        Binary: \S+\n", "", text)
-    text = re.sub(r"(  Architecture:\n(?:    .*\n)*?    Default: )\S+", rf"\g<1>{architecture}", text)
+    text = re.sub(
+        r"    Metadata:\n      BuildMethod: \S+\n      BuildProperties:\n        Binary: \S+\n",
+        "",
+        text,
+    )
+    text = re.sub(
+        r"(  Architecture:\n(?:    .*\n)*?    Default: )\S+",
+        rf"\g<1>{architecture}",
+        text,
+    )
     assert "../" not in text and "BuildMethod" not in text, "the template has changed"
     (out / f"template-{architecture}.yaml").write_text(text)
 
 
 def sbom(out):
-    ask = ["cargo", "cyclonedx", "--format", "json", "--spec-version", "1.5", "--override-filename", "sbom"]
-    subprocess.run(ask, cwd=ROOT, env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"}, check=True)
-    for made in [*ROOT.glob("functions/*/sbom.json"), *ROOT.glob("shared/sbom.json"), *ROOT.glob("tests/sbom.json")]:
+    ask = [
+        "cargo",
+        "cyclonedx",
+        "--format",
+        "json",
+        "--spec-version",
+        "1.5",
+        "--override-filename",
+        "sbom",
+    ]
+    subprocess.run(
+        ask, cwd=ROOT, env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"}, check=True
+    )
+    for made in [
+        *ROOT.glob("functions/*/sbom.json"),
+        *ROOT.glob("shared/sbom.json"),
+        *ROOT.glob("tests/sbom.json"),
+    ]:
         if made.parent.name in FUNCTIONS:
             shutil.move(made, out / f"{made.parent.name}.cdx.json")
         else:

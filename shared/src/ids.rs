@@ -162,6 +162,13 @@ identifier!(
 );
 
 identifier!(
+    /// The name of a profile: the end of an SSM parameter's name, without a folder of its own.
+    ProfileName,
+    |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)),
+    "a profile's name has 1 to 64 letters, digits, . _ or -"
+);
+
+identifier!(
     /// The prefix of an image's name. The characters are those that all of AWS's pages on image names agree on.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>
     ImageName,
@@ -398,6 +405,14 @@ mod tests {
         assert!(BakeId::try_from("web_2026-11-24").is_ok());
         for wrong in ["", "a b", "web.1", "é", &"x".repeat(65)] {
             assert!(BakeId::try_from(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_profile_cannot_leave_its_folder() {
+        assert!(ProfileName::try_from("web-1.large").is_ok());
+        for wrong in ["", "../secret", "a/b", "a b", &"x".repeat(65)] {
+            assert!(ProfileName::try_from(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -6,6 +6,8 @@ mod refused;
 mod regions;
 mod relaunched;
 mod repeated;
+mod requests;
 mod shared;
+mod started;
 mod swept;
 mod twice;

@@ -1,25 +1,11 @@
 //! Runs that are stopped: nobody else could take back what they left.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS};
-use ami_bakery_tests::world::{World, images};
+use ami_bakery_tests::world::{World, images, until};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::json;
-use std::time::{Duration, Instant};
 
 const SWEEP: &str = "arn:aws:states:us-east-1:111111111111:stateMachine:ami-bakery-sweep";
-/// Real time after which something is not going to happen any more.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Looks until it is so.
-#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
-async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !so().await {
-        assert!(begun.elapsed() < PATIENCE, "it never came to this: {what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
 async fn sweeps(owner: &Config) -> Vec<(ExecutionStatus, String)> {
     let found = owner.sfn().list_executions().state_machine_arn(SWEEP).send().await.expect("sweeps are listed");
     let mut all = Vec::new();

@@ -6,5 +6,6 @@ mod payloads;
 mod picture;
 mod samples;
 mod schema;
+mod schedule;
 
 use ami_bakery_tests::asl;

@@ -227,10 +227,17 @@ fn make_role(account: &Config, role: &Role) {
     }
 }
 
-/// A policy in an answer of IAM, URL-encoded there as it is in a request.
+/// A policy in an answer of IAM, as a request takes it.
 fn document(answer: &str, element: &str) -> String {
     let inside = answer.split(&format!("<{element}>")).nth(1).and_then(|rest| rest.split('<').next());
-    inside.unwrap_or_else(|| panic!("no {element}: {answer}")).to_owned()
+    let escaped = inside.unwrap_or_else(|| panic!("no {element}: {answer}"));
+    // IAM itself encodes it for a URL already.
+    if escaped.starts_with('%') {
+        return escaped.to_owned();
+    }
+    let text = escaped.replace("&quot;", "\"").replace("&#34;", "\"").replace("&amp;", "&");
+    assert!(!text.contains("&#") && text.starts_with('{'), "{answer}");
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// Those that a function has of a receiver last an hour.

@@ -49,6 +49,8 @@ def take_away(world, role, sid, action):
                 if (name, statement["Sid"]) == (role, sid):
                     statement["Action"] = [one for one in listed(statement["Action"]) if one != action]
             without["Statement"] = [one for one in without["Statement"] if one["Action"]]
-            if without != document:
-                ask = {"RoleName": name, "PolicyName": policy, "PolicyDocument": json.dumps(without)}
-                world.client("iam", account).put_role_policy(**ask)
+            ask = {"RoleName": name, "PolicyName": policy}
+            if not without["Statement"]:
+                world.client("iam", account).delete_role_policy(**ask)
+            elif without != document:
+                world.client("iam", account).put_role_policy(**ask, PolicyDocument=json.dumps(without))

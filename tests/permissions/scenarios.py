@@ -2,6 +2,7 @@
 when something that it is about is missing."""
 
 import contextlib
+import datetime
 import json
 
 from world import HERE, MACHINE, RECEIVERS, SWEEP, THERE, allow
@@ -49,9 +50,8 @@ def _queue_of_bakes(world):
 def request_from_profile_and_list(world):
     """The request is in a profile, its receivers in the bucket; the instance is named by a tag and rebooted first."""
     world.instance(world.key(), profile="yes")
-    profile = {"InstanceTags": {"profile": "yes"}, "ReceiversFrom": "receivers/all.json", "Reboot": "First"}
-    profile = {**profile, "ImageName": "profile"}
-    world.client("ssm").put_parameter(Name="/ami-bakery/profiles/web", Type="String", Value=json.dumps(profile))
+    request = {"InstanceTags": {"profile": "yes"}, "ReceiversFrom": "receivers/all.json", "Reboot": "First"}
+    world.profile("web", **request, ImageName="profile")
     body = json.dumps(world.receivers()).encode()
     world.client("s3").put_object(Bucket=world.bucket, Key="receivers/all.json", Body=body)
     world.all_delivered(world.delivers({"Profile": "web"}))
@@ -360,6 +360,66 @@ def revoking_forbidden(world):
         world.nothing_is_left_open()
 
 
+def started_by_tag(world):
+    """A tag starts a bake, and the instance tells how it ended: first that there is no such profile, then that it is
+    baked."""
+    instance, tagged = world.instance(world.key()), world.client("ec2").create_tags
+    world.profile("tagged", Receivers=world.receivers(FIRST), ImageName="tagged")
+    for profile, status in (("nope", "failed"), ("tagged", "baked")):
+        tagged(Resources=[instance], Tags=[{"Key": "ami-bakery:bake", "Value": profile}])
+        world.until(f"it is {status}", lambda status=status: world.tags(instance).get("status") == status)
+        world.until("the tag is answered", lambda: "bake" not in world.tags(instance))
+    assert set(world.tags(instance)) == {"status", "last-bake", "last-image"}
+    world.nothing_is_left_open()
+
+
+def started_by_schedule(world):
+    """A schedule starts a bake; and when its function is gone, what it did not start is in the dead-letter queue."""
+    instance = world.instance(world.key(), scheduled="yes")
+    world.profile("scheduled", Receivers=world.receivers(FIRST), ImageName="scheduled")
+    _due(world)
+    world.until("it is baked", lambda: world.tags(instance).get("status") == "baked")
+    _due(world, function="gone")
+    _dead_letter(world)
+    world.nothing_is_left_open()
+
+
+def _due(world, function="ami-bakery-start"):
+    """The schedule is due in a minute, and invokes this."""
+    scheduler = world.client("scheduler")
+    found = scheduler.get_schedule(Name="ami-bakery-bake")
+    target = {**found["Target"], "Arn": f"arn:aws:lambda:{HERE}:{OWNER}:function:{function}"}
+    due = datetime.datetime.fromtimestamp(world.server.own("GET", "clock")["now"] + 60, datetime.UTC)
+    scheduler.update_schedule(
+        Name="ami-bakery-bake",
+        ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpressionTimezone="UTC",
+        State="ENABLED",
+        FlexibleTimeWindow=found["FlexibleTimeWindow"],
+        Target=target,
+    )
+
+
+def _dead_letter(world):
+    sqs = world.client("sqs")
+    queue = sqs.get_queue_url(QueueName="ami-bakery-start-dead-letters")["QueueUrl"]
+
+    def came():
+        found = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=0).get("Messages", [])
+        return [sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"]) for one in found]
+
+    world.until("it is in the dead-letter queue", came)
+
+
+def tag_that_starts_nothing(world):
+    """The function that a tag invokes fails again and again: the event is in the dead-letter queue."""
+    fails = {"service": "stepfunctions", "action": "StartExecution", "function": "ami-bakery-start"}
+    world.server.own("PUT", "faults", [{**fails, "error": "AccessDeniedException", **ALWAYS}])
+    tags = [{"Key": "ami-bakery:bake", "Value": "nothing"}]
+    world.client("ec2").create_tags(Resources=[world.instance(world.key())], Tags=tags)
+    _dead_letter(world)
+
+
 ALL = [
     copies,
     request_from_profile_and_list,
@@ -385,4 +445,7 @@ ALL = [
     grant_that_comes_late,
     swept_by_itself,
     revoking_forbidden,
+    started_by_tag,
+    started_by_schedule,
+    tag_that_starts_nothing,
 ]

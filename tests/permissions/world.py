@@ -25,9 +25,13 @@ CODE = "aw0evgkw8e5c1q413zgy5pjce"  # of a Marketplace product
 
 @contextlib.contextmanager
 def running(folder, functions):
-    """A world of its own, whose receivers, and nobody else, may be given something."""
-    allowed = ",".join((OWNER, *RECEIVERS))
-    with LocalServer(Path(folder), functions, speed=600, receivers=RECEIVERS, ReceiverAccounts=allowed) as server:
+    """A world of its own, whose receivers, and nobody else, may be given something; and with a schedule."""
+    parameters = {
+        "ReceiverAccounts": ",".join((OWNER, *RECEIVERS)),
+        "ScheduleExpression": "rate(3650 days)",
+        "ScheduleRequest": json.dumps({"InstanceTags": {"scheduled": "yes"}, "Profile": "scheduled"}),
+    }
+    with LocalServer(Path(folder), functions, speed=600, receivers=RECEIVERS, **parameters) as server:
         yield World(server)
 
 
@@ -146,6 +150,16 @@ class World:
     def objects(self, prefix):
         found = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=prefix)
         return [one["Key"] for one in found.get("Contents", [])]
+
+    def profile(self, name, **fields):
+        """A profile that requests may name."""
+        path = f"/ami-bakery/profiles/{name}"
+        self.client("ssm").put_parameter(Name=path, Type="String", Value=json.dumps(fields))
+
+    def tags(self, instance):
+        """Those of AMI Bakery, without the prefix."""
+        found = self.client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])["Tags"]
+        return {one["Key"].partition(":")[2]: one["Value"] for one in found if one["Key"].startswith("ami-bakery:")}
 
     # -- bakes ---------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ os.environ["MOTO_AMIS_PATH"] = str(HERE / "amazon_images.json")
 
 import moto.iam.models
 from accounts import OWNER, Accounts, HandClock
-from local_aws import engine, events, rules, schedules, trust
+from local_aws import asynchronous, engine, events, rules, schedules, trust
 from local_aws.clock import clock
 from local_aws.rules.switches import reset_switches, set_switch
 from moto.core.base_backend import BackendDict
@@ -31,6 +31,7 @@ def endpoint():
     TokenResponse.assume_role = trust.if_trusted(TokenResponse.assume_role)
     # An access key that moto does not know is the owner's.
     moto.iam.models.DEFAULT_ACCOUNT_ID = OWNER
+    asynchronous.install()
     events.install()
     schedules.install()
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)

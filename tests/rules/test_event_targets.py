@@ -25,6 +25,15 @@ def test_event_target_needs_role(world):
     assert message == f"RoleArn is required for target {MACHINE}."
 
 
+def test_event_source_reserved(world):
+    """Structure of events: the source of a custom event does not begin with aws."""
+    entry = {"DetailType": "Tag Change on Resource", "Detail": json.dumps({"a": 1})}
+    sources = ["aws.tag", "bakery.test", "awsome"]
+    answer = world.events.put_events(Entries=[{**entry, "Source": source} for source in sources])
+    codes = [one.get("ErrorCode") for one in answer["Entries"]]
+    assert (answer["FailedEntryCount"], codes) == (1, ["NotAuthorizedForSourceException", None, None])
+
+
 def test_event_role_trust(world):
     """Identity-based policies for EventBridge: EventBridge assumes the role."""
     world.send(MACHINE, RoleArn=world.role(trust("scheduler.amazonaws.com"), START))

@@ -4,7 +4,8 @@ use crate::local_aws::{Call, Config, LocalAws, OWNER, RECEIVERS, REGION};
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Image, InstanceType, Snapshot, Tag, TagSpecification};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 pub const MACHINE: &str = "arn:aws:states:us-east-1:111111111111:stateMachine:ami-bakery-bake";
 /// The stack's Region, and another.
@@ -41,7 +42,12 @@ impl Ended {
 
 impl World {
     pub async fn new() -> Self {
-        let aws = LocalAws::start();
+        Self::with(&[]).await
+    }
+
+    /// The same, with these variables in the environment of the local AWS.
+    pub async fn with(variables: &[(&str, &str)]) -> Self {
+        let aws = LocalAws::start_with(variables);
         let owner = aws.owner();
         let key = key(&owner, None).await;
         let instance = instance(&owner, &key, "web").await;
@@ -81,6 +87,13 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    /// The runs of the machine, by their names.
+    pub async fn runs(&self) -> Vec<String> {
+        let found =
+            self.owner.sfn().list_executions().state_machine_arn(MACHINE).send().await.expect("runs are listed");
+        found.executions().iter().map(|run| run.name().to_owned()).collect()
     }
 
     /// Waits until a bake has requested its golden image.
@@ -146,6 +159,39 @@ impl World {
         let found = s3.list_objects_v2().bucket(bucket).prefix(prefix).send().await.expect("objects are listed");
         found.contents().iter().filter_map(|object| object.key()).map(str::to_owned).collect()
     }
+}
+
+/// Real time after which something is not going to happen any more.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Looks until it is so.
+#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !so().await {
+        assert!(begun.elapsed() < PATIENCE, "it never came to this: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The tags of an instance.
+pub async fn tags(account: &Config, instance: &str) -> BTreeMap<String, String> {
+    let of = aws_sdk_ec2::types::Filter::builder().name("resource-id").values(instance).build();
+    let found = account.ec2().describe_tags().filters(of).send().await.expect("tags are described");
+    let text = |text: Option<&str>| text.expect("a tag has both").to_owned();
+    found.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))).collect()
+}
+
+/// Tags an instance.
+pub async fn tag(account: &Config, instance: &str, tags: &[(&str, &str)]) {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build()).collect();
+    account.ec2().create_tags().resources(instance).set_tags(Some(tags)).send().await.expect("it is tagged");
+}
+
+/// Puts a profile into its parameter.
+pub async fn profile(account: &Config, name: &str, fields: &Value) {
+    let put = account.ssm().put_parameter().name(format!("/ami-bakery/profiles/{name}")).value(fields.to_string());
+    put.r#type("String".into()).send().await.expect("the parameter is put");
 }
 
 /// The names of the grants on an account's key.

@@ -3,6 +3,7 @@
 use crate::Clients;
 use aws_sdk_ssm::types::ParameterType;
 use bakery::form::Problems;
+use bakery::ids::ProfileName;
 use bakery::{Context, StepError};
 use serde_json::Value;
 
@@ -15,10 +16,12 @@ const PREFIX: &str = "/ami-bakery/profiles/";
 /// AWS's. A profile that is missing or no JSON object is a problem of the request.
 pub async fn merge(clients: &Clients, mut request: Value, problems: &mut Problems) -> Result<Value, StepError> {
     let Some(name) = request.get("Profile").filter(|value| !value.is_null()).cloned() else { return Ok(request) };
-    let Some(parameter) = name.as_str().filter(|name| is_profile_name(name)).map(|name| format!("{PREFIX}{name}"))
-    else {
-        problems.add("Profile", Some(name), "a profile's name has 1 to 64 letters, digits, . _ or -");
-        return Ok(request);
+    let parameter = match ProfileName::try_from(name.as_str().unwrap_or_default()) {
+        Ok(name) => format!("{PREFIX}{name}"),
+        Err(rule) => {
+            problems.add("Profile", Some(name), rule);
+            return Ok(request);
+        }
     };
     let answer = clients.ssm.get_parameter().name(&parameter).send().await;
     let found = match answer.doing("ssm:GetParameter", &parameter, &clients.here) {
@@ -54,21 +57,4 @@ pub async fn merge(clients: &Clients, mut request: Value, problems: &mut Problem
         }
     }
     Ok(request)
-}
-
-fn is_profile_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_profile_cannot_leave_its_folder() {
-        assert!(is_profile_name("web-1.large"));
-        for wrong in ["", "../secret", "a/b", &"x".repeat(65)] {
-            assert!(!is_profile_name(wrong), "{wrong}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 """Who calls: accounts, roles and credentials."""
 
 import datetime
+import json
 import os
 import re
 
@@ -21,6 +22,11 @@ def make_owner_the_default():
     os.environ.pop("MOTO_ACCOUNT_ID", None)
 
 
+def _put_policy(role, name, document):
+    """A policy that CloudFormation gives as an object is a text like any other."""
+    role.policies[name] = document if isinstance(document, str) else json.dumps(document)
+
+
 def install():
     import moto.iam.models
     from moto.sts.models import STSBackend
@@ -31,6 +37,7 @@ def install():
     moto.iam.models.get_account_id_from = _account_of(moto.iam.models.get_account_id_from)
     STSBackend.get_caller_identity = _caller_identity(STSBackend.get_caller_identity)
     TokenResponse.assume_role = trust.if_trusted(TokenResponse.assume_role)
+    moto.iam.models.Role.put_policy = _put_policy
 
 
 class Sessions:

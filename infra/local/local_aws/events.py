@@ -17,6 +17,8 @@ def install():
 
     Rule.send_to_targets = _to_every_target(Rule.send_to_targets)
     EventsBackend.put_targets = _checked(EventsBackend.put_targets)
+    EventsBackend.put_own_events = EventsBackend.put_events
+    EventsBackend.put_events = _of_others(EventsBackend.put_events)
 
 
 def _checked(put_targets):
@@ -27,6 +29,20 @@ def _checked(put_targets):
 
         event_targets.check_put(targets)
         return put_targets(self, name, event_bus_arn, targets)
+
+    return put
+
+
+def _of_others(put_events):
+    """What anybody but AWS's services puts on a bus."""
+
+    def put(self, events):
+        from .rules import event_targets
+
+        refusals = [event_targets.refused_source(event.get("Source") or "") for event in events]
+        taken = [event for event, refusal in zip(events, refusals, strict=True) if not refusal]
+        answers = iter(put_events(self, taken))
+        return [refusal or next(answers) for refusal in refusals]
 
     return put
 
@@ -111,7 +127,7 @@ def emit(account, region, source, kind, resources, detail):
 
     if account in events_backends and events_backends[account][region].event_buses["default"].rules:
         event = {"Source": source, "DetailType": kind, "Resources": resources, "Detail": json.dumps(detail)}
-        events_backends[account][region].put_events([event])
+        events_backends[account][region].put_own_events([event])
 
 
 def execution_changed(execution):

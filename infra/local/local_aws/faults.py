@@ -8,7 +8,7 @@ import threading
 from .clock import clock
 
 GLOBS = ("service", "action", "region", "account", "function", "state", "item")
-FIELDS = {*GLOBS, "event", "when", "error", "message", "status", "times", "seconds", "delay"}
+FIELDS = {*GLOBS, "event", "more", "when", "error", "message", "status", "times", "seconds", "delay"}
 
 #: Statuses of error codes that are not answered with 400.
 STATUS = {
@@ -85,12 +85,14 @@ class Faults:
         return None
 
     def deliveries(self, event):
-        """How often an event is delivered, by its detail-type: once, and once more if that was asked for."""
+        """How often an event is delivered, by its detail-type, or what a schedule does, by its name: once, and as often
+        more as was asked for."""
         with self._lock:
             for fault in self._faults:
                 if fault["times"] > 0 and "event" in fault and _matches(fault["event"], event):
-                    fault["times"] -= 1
-                    return 2
+                    more, fault["times"] = fault.get("more", 1), fault["times"] - 1
+                    fault["struck"] += 1
+                    return 1 + more
         return 1
 
 

@@ -4,6 +4,7 @@ import json
 import platform
 import threading
 
+from . import asynchronous
 from .clock import clock
 from .emulators import Pool
 from .whereabouts import NOWHERE, of_headers
@@ -12,9 +13,6 @@ from .workers import Worker
 #: Bytes of a request and of an answer, and of the request of an asynchronous invocation.
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_PAYLOAD, MOST_ANSWER, MOST_EVENT = 6_291_456, 6_291_556, 1_048_576
-#: AWS seconds until an asynchronous invocation is tried again.
-#: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
-TRIED_AGAIN_AFTER = (60, 120)
 
 
 class Host:
@@ -52,7 +50,8 @@ class Host:
             if kind == "DryRun":
                 return b""
             if kind == "Event":
-                Worker(target=host.run_later, args=(self, body), name=f"event for {self.function_name}").start()
+                arguments = (host.run, self, body)
+                Worker(target=asynchronous.invoke, args=arguments, name=f"event for {self.function_name}").start()
                 return b""
             answer, failed = host.run(self, body, of_headers(request_headers))
             if failed:
@@ -69,14 +68,6 @@ class Host:
             message = f"Response payload size exceeded maximum allowed payload size ({MOST_ANSWER} bytes)."
             return json.dumps({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}).encode(), True
         return answer, is_error(answer)
-
-    def run_later(self, function, body):
-        """An asynchronous invocation: an error is tried twice more."""
-        for wait in (*TRIED_AGAIN_AFTER, None):
-            _, failed = self.run(function, body)
-            if not failed or wait is None:
-                return
-            clock.sleep(wait)
 
     def _pool(self, function):
         environment = json.dumps(function.environment_vars, sort_keys=True)

@@ -109,6 +109,26 @@ def install():
             s3_backends[account_id]["aws"].put_bucket_policy(properties["Bucket"], policy)
             return cls(resource_name)
 
+    class EventInvokeConfig(Resource, CloudFormationModel):
+        @staticmethod
+        def cloudformation_name_type():
+            return "FunctionName"
+
+        @staticmethod
+        def cloudformation_type():
+            return "AWS::Lambda::EventInvokeConfig"
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+            from moto.awslambda.models import lambda_backends
+
+            properties = dict(cloudformation_json["Properties"])
+            name = properties.pop("FunctionName")
+            assert properties.pop("Qualifier") == "$LATEST", "the local AWS has no versions of functions"
+            numbers = {key: int(value) for key, value in properties.items() if key.startswith("Maximum")}
+            lambda_backends[account_id][region_name].put_function_event_invoke_config(name, properties | numbers)
+            return cls(f"{name}|$LATEST")
+
     class QueuePolicy(Resource, CloudFormationModel):
         @staticmethod
         def cloudformation_name_type():

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from . import deliveries, metrics, schedule_expressions
 from .clock import clock
+from .faults import faults
 from .workers import Worker
 
 #: AWS seconds between two attempts to reach a target.
@@ -102,7 +103,11 @@ def _invoke(schedule, at):
         body = _input(schedule, at, attempt)
         try:
             schedule_roles.check(target["RoleArn"], _group_arn(schedule.arn), target["Arn"])
-            return deliveries.send_to(target, body)
+            deliveries.send_to(target, body)
+            # It may not hear that the target has taken it, and try again.
+            for again in range(1, faults.deliveries(schedule.name)):
+                deliveries.send_to(target, _input(schedule, at, attempt + again))
+            return None
         except Exception as error:
             problem = error
             logging.getLogger(__name__).info("a schedule did not reach %s: %s", target["Arn"], error)

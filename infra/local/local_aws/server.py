@@ -24,7 +24,7 @@ class Application:
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
-        from . import engine, events, journal, objects, resources, rules, schedules, timestamps
+        from . import asynchronous, engine, events, journal, objects, resources, rules, schedules, timestamps
 
         timestamps.install()
         accounts.install()
@@ -32,6 +32,7 @@ class Application:
         journal.install()
         host.install()
         objects.install()
+        asynchronous.install()
         events.install()
         schedules.install()
         resources.install()

@@ -17,6 +17,7 @@ KNOWN = {
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
     "AWS::KMS::Key",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Function",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
@@ -75,7 +76,9 @@ def create(account, name, template, parameters):
     )
     if stack.status != "CREATE_COMPLETE":
         raise RuntimeError(f"stack {name}: {stack.status} {getattr(stack, 'status_reason', None) or ''}")
-    missing = set(template["Resources"]) - {made.logical_resource_id for made in stack.stack_resources if made}
+    holds = stack.resource_map.lazy_condition_map
+    wanted = {name for name, one in template["Resources"].items() if holds.get(one.get("Condition"), True)}
+    missing = wanted - {made.logical_resource_id for made in stack.stack_resources if made}
     if missing:
         raise RuntimeError(f"stack {name} lacks {', '.join(sorted(missing))}")
 

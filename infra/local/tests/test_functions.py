@@ -168,6 +168,25 @@ def test_an_asynchronous_invocation_is_tried_three_times(aws, tmp_path):
     assert aws.own("GET", "clock")["now"] >= begin + 180
 
 
+def test_what_a_function_does_not_take_goes_to_its_destination(aws):
+    probe, sqs = Probe(aws), aws.client("sqs")
+    queue = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    failed = {"OnFailure": {"Destination": arn}}
+    probe.client.put_function_event_invoke_config(
+        FunctionName=probe.name, MaximumRetryAttempts=1, DestinationConfig=failed
+    )
+    probe.invoke({"fail": "NotReady"}, InvocationType="Event")
+    give_up = time.monotonic() + PATIENCE
+    while not (found := sqs.receive_message(QueueUrl=queue).get("Messages")):
+        assert time.monotonic() < give_up
+    record = json.loads(found[0]["Body"])
+    assert record["requestPayload"] == {"fail": "NotReady"}
+    assert record["responsePayload"]["errorType"] == "NotReady"
+    context = record["requestContext"]
+    assert (context["condition"], context["approximateInvokeCount"]) == ("RetriesExhausted", 2)
+
+
 def test_a_rule_invokes(aws, tmp_path):
     probe, told, source = Probe(aws), tmp_path / "invoked", unique("bakery.invoke")
     events = aws.client("events")

@@ -121,6 +121,15 @@ def test_a_schedule_fires_at_its_rate_and_tells_when(machines, machine, schedule
     assert {later - earlier for earlier, later in zip(times, times[1:], strict=False)} == {120}
 
 
+def test_a_schedule_comes_twice_if_that_is_asked_for(machines, machine, schedule, faults):
+    text = '{"at": "<aws.scheduler.scheduled-time>", "id": "<aws.scheduler.execution-id>", "n": <aws.scheduler.attempt-number>}'
+    faults({"event": (name := unique("schedule"))})
+    schedule(machine, "rate(1 hour)", name=name, Input=text)
+    first, second = sorted(inputs(machines, machine, 2), key=lambda one: one["n"])
+    assert (first["n"], second["n"], first["at"]) == (1, 2, second["at"])
+    assert first["id"] != second["id"]
+
+
 def test_a_disabled_schedule_never_fires(machines, machine, schedule, scheduler):
     schedule(machine, "rate(1 minute)", more={"State": "DISABLED"}, Input='{"who": "disabled"}')
     schedule(machine, "rate(5 minutes)", Input='{"who": "enabled"}')

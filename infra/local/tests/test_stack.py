@@ -30,6 +30,12 @@ def test_what_is_missing_after_all_is_told(monkeypatch):
         stack.create(RECEIVER, "two", template, {})
 
 
+def test_what_its_condition_leaves_out_is_not_missing():
+    conditions = {"Never": {"Fn::Equals": ["a", "b"]}}
+    template = {"Conditions": conditions, "Resources": {"Role": ROLE, "Other": {**ROLE, "Condition": "Never"}}}
+    stack.create(RECEIVER, "five", template, {})
+
+
 def test_what_is_known_is_made():
     from moto.iam.models import iam_backends
 

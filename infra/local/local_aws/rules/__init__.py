@@ -23,6 +23,7 @@ from . import (
     copies,
     copy_snapshots,
     creating,
+    destinations,
     event_targets,
     fates,
     grant_calls,
@@ -111,8 +112,8 @@ MODULES = [
     bucket_policies,
 ]
 
-# What others ask when they act for AWS: the engine, EventBridge and its Scheduler.
-ASKED = [map_runs, event_targets, schedule_roles]
+# What others ask when they act for AWS: the engine, EventBridge and its Scheduler, Lambda.
+ASKED = [map_runs, event_targets, schedule_roles, destinations]
 
 _installed = False
 

@@ -1,4 +1,4 @@
-"""What the targets of EventBridge's rules must allow."""
+"""What EventBridge takes as an event, and what the targets of its rules must allow."""
 
 from moto.events.exceptions import ValidationException
 
@@ -15,6 +15,14 @@ def check_put(targets):
     """Refuses what PutTargets does not take."""
     for target in targets:
         _with_role(target)
+
+
+@rule("event-source-reserved", pages.EVENT_STRUCTURE)
+def refused_source(source):
+    """Events of AWS's own services, whose source begins with aws., are not taken from anybody else."""
+    if source.startswith("aws."):
+        return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
+    return None
 
 
 def check(rule_arn, target):

@@ -40,6 +40,7 @@ ASSUME_ROLE = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRol
 DELETE_OBJECTS = "https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"
 DISTRIBUTED_MAPS = "https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html"
 EVENTS_GUIDE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/"
+EVENT_STRUCTURE = f"{EVENTS_GUIDE}eb-events-structure.html"
 EVENT_TARGETS = f"{EVENTS_GUIDE}eb-targets.html"
 EVENT_ROLES = f"{EVENTS_GUIDE}eb-use-identity-based.html"
 EVENT_RESOURCES = f"{EVENTS_GUIDE}eb-use-resource-based.html"
@@ -50,6 +51,7 @@ SCHEDULE_ROLES = f"{SCHEDULER_GUIDE}setting-up.html"
 SCHEDULE_SOURCES = f"{SCHEDULER_GUIDE}cross-service-confused-deputy-prevention.html"
 SCHEDULE_DEAD_LETTERS = f"{SCHEDULER_GUIDE}configuring-schedule-dlq.html"
 BUCKET_POLICIES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html"
+DESTINATIONS = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"
 MISSING_OBJECT = "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"
 
 

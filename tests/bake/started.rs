@@ -1,0 +1,208 @@
+//! Bakes that a tag or a schedule starts, and what the instance tells of them.
+
+use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
+use ami_bakery_tests::world::{World, profile, tag, tags, until};
+use bakery::time::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const BAKE: &str = "ami-bakery:bake";
+const START: &str = "ami-bakery-start";
+
+/// A world with the profile `web`, for the first receiver.
+async fn world() -> World {
+    let world = World::new().await;
+    profile(&world.owner, "web", &json!({"Receivers": [{"AccountId": RECEIVERS[0]}]})).await;
+    world
+}
+
+/// What the instance tells: our tags, without the prefix.
+async fn story(world: &World) -> BTreeMap<String, String> {
+    let tags = tags(&world.owner, &world.instance).await;
+    tags.into_iter().filter_map(|(key, value)| Some((key.strip_prefix("ami-bakery:")?.to_owned(), value))).collect()
+}
+
+async fn told(world: &World, status: &str) -> BTreeMap<String, String> {
+    until(status, async || story(world).await.get("status").is_some_and(|now| now == status)).await;
+    story(world).await
+}
+
+/// How often the function has asked for this.
+fn asked(world: &World, action: &str) -> usize {
+    let is_so = |function: Option<&str>| function == Some(START);
+    world.aws.calls().iter().filter(|call| call.action == action && is_so(call.function.as_deref())).count()
+}
+
+/// Whether the function has ever failed.
+fn has_failed(world: &World) -> bool {
+    let query = format!(
+        "Action=ListMetrics&Namespace=AWS/Lambda&MetricName=Errors&Dimensions.member.1.Name=FunctionName&Dimensions.member.1.Value={START}"
+    );
+    world.owner.query("monitoring", "2010-08-01", &query).contains("<MetricName>Errors</MetricName>")
+}
+
+async fn input(world: &World, run: &str) -> Value {
+    let arn = format!("arn:aws:states:{REGION}:{OWNER}:execution:ami-bakery-bake:{run}");
+    let found = world.owner.sfn().describe_execution().execution_arn(arn).send().await.expect("it is known");
+    serde_json::from_str(found.input().expect("an input")).expect("JSON")
+}
+
+#[tokio::test]
+async fn a_tag_starts_one_bake_and_what_the_bake_tags_starts_none() {
+    let world = world().await;
+    world.aws.forget_calls();
+    tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
+    let baking = told(&world, "baking").await;
+    let baked = told(&world, "baked").await;
+    assert_eq!(baked["last-bake"], baking["last-bake"]);
+    assert_eq!(world.runs().await, [baked["last-bake"].as_str()]);
+    assert_eq!(Some(baked["last-image"].as_str()), world.images(OWNER).await[0].image_id());
+    assert_eq!(baked.keys().collect::<Vec<_>>(), ["last-bake", "last-image", "status"]);
+    assert_eq!(world.images(RECEIVERS[0]).await.len(), 1);
+    // A look at the tags for each event that came: the request, and the end.
+    assert_eq!((asked(&world, "StartExecution"), asked(&world, "DescribeTags")), (1, 2));
+    assert!(!has_failed(&world), "nothing else came");
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_delivered_three_times_is_one_bake() {
+    let world = world().await;
+    world.aws.inject(&[json!({"event": "Tag Change on Resource", "more": 2})]);
+    tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
+    let baked = told(&world, "baked").await;
+    assert_eq!(asked(&world, "StartExecution"), 3);
+    assert_eq!(world.runs().await, [baked["last-bake"].as_str()]);
+    assert_eq!(world.images(OWNER).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_function_that_dies_when_the_bake_has_begun_begins_no_other() {
+    let world = world().await;
+    let death = json!({
+        "service": "stepfunctions", "action": "StartExecution", "function": START, "when": "after", "error": "Runtime.ExitError",
+    });
+    world.aws.inject(&[death]);
+    tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
+    let baked = told(&world, "baked").await;
+    until("the second attempt", async || asked(&world, "StartExecution") == 2).await;
+    until("the request is answered", async || !story(&world).await.contains_key("bake")).await;
+    assert_eq!(world.runs().await, [baked["last-bake"].as_str()]);
+    assert_eq!(story(&world).await["status"], "baked", "it bakes no more");
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_attempted_three_times_is_one_bake_of_the_instance_with_these_tags() {
+    let request = json!({"InstanceTags": {"Name": "web"}, "Profile": "web"});
+    let parameters = json!({"ScheduleExpression": in_two_hours(), "ScheduleRequest": request.to_string()});
+    let world = World::with(&[("LOCAL_AWS_PARAMETERS", &parameters.to_string())]).await;
+    profile(&world.owner, "web", &json!({"Receivers": [{"AccountId": RECEIVERS[0]}]})).await;
+    // The schedule does not hear that it has invoked the function, and the function dies once.
+    world.aws.inject(&[
+        json!({"event": "ami-bakery-bake"}),
+        json!({
+            "service": "stepfunctions", "action": "StartExecution", "function": START, "when": "after",
+            "error": "Runtime.ExitError",
+        }),
+    ]);
+    world.aws.pass(600);
+    until("all attempts", async || asked(&world, "StartExecution") == 3).await;
+    world.aws.pass(60);
+    let [run] = <[String; 1]>::try_from(world.runs().await).expect("one run");
+    assert!(run.starts_with("schedule-"), "{run}");
+    assert_eq!(input(&world, &run).await, request);
+    let baked = told(&world, "baked").await;
+    assert_eq!(baked["last-bake"], run);
+    assert_eq!(world.images(OWNER).await.len(), 1);
+}
+
+/// When all is set up, however slow the machine is. The AWS clock begins with ours.
+#[allow(clippy::disallowed_methods, reason = "the AWS clock begins with ours")]
+fn in_two_hours() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let then = Timestamp::from_epoch_seconds(i64::try_from(now).expect("seconds") + 7200);
+    format!("at({})", String::from(then).trim_end_matches('Z'))
+}
+
+#[tokio::test]
+async fn a_profile_that_nobody_has_written_is_told_on_the_instance() {
+    let world = world().await;
+    tag(&world.owner, &world.instance, &[(BAKE, "nope")]).await;
+    let failed = told(&world, "failed").await;
+    let reason = &failed["reason"];
+    assert!(reason.contains("there is no SSM parameter /ami-bakery/profiles/nope"), "{reason}");
+    assert!(world.images(OWNER).await.is_empty(), "nothing is touched");
+    until("the request is answered", async || !story(&world).await.contains_key("bake")).await;
+    // Corrected, it bakes, and the reason goes.
+    tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
+    let baked = told(&world, "baked").await;
+    assert!(!baked.contains_key("reason"), "{baked:?}");
+    assert_eq!(world.runs().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_is_told_as_failed() {
+    let world = world().await;
+    tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
+    let run = told(&world, "baking").await["last-bake"].clone();
+    world.image_is_requested().await;
+    let arn = format!("arn:aws:states:{REGION}:{OWNER}:execution:ami-bakery-bake:{run}");
+    world.owner.sfn().stop_execution().execution_arn(arn).cause("not today").send().await.expect("it is stopped");
+    let failed = told(&world, "failed").await;
+    assert_eq!((&failed["reason"], &failed["last-bake"]), (&"the run was stopped not today".to_owned(), &run));
+}
+
+#[tokio::test]
+async fn a_bake_that_a_person_started_is_told_too() {
+    let world = World::new().await;
+    world.bake("web-1", &world.request()).await;
+    let baked = told(&world, "baked").await;
+    assert_eq!(baked["last-bake"], "web-1");
+    let mut dry = world.request();
+    dry["DryRun"] = json!(true);
+    world.bake("web-2", &dry).await;
+    until("its end has come", async || asked(&world, "DescribeExecution") == 1).await;
+    assert_eq!(story(&world).await, baked, "a dry run tells nothing");
+}
+
+#[tokio::test]
+async fn who_may_only_tag_instances_does_not_choose_who_receives() {
+    let world = world().await;
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": format!("arn:aws:ec2:*:{OWNER}:instance/*"),
+    }]});
+    let trust = json!({"Version": "2012-10-17", "Statement": []});
+    world.owner.iam(&format!("Action=CreateRole&RoleName=Tagger&AssumeRolePolicyDocument={trust}"));
+    world.owner.iam(&format!("Action=PutRolePolicy&RoleName=Tagger&PolicyName=tag&PolicyDocument={policy}"));
+    let tagger = world.aws.entered_as(&format!("arn:aws:iam::{OWNER}:role/Tagger"), REGION).await;
+    let parameter = tagger.ssm().put_parameter().name("/ami-bakery/profiles/mine").value("{}");
+    parameter.r#type("String".into()).send().await.expect_err("it may do nothing else");
+
+    let other = RECEIVERS[1];
+    let values = [
+        json!({"Receivers": [{"AccountId": other}]}).to_string(),
+        json!({"Profile": "web", "Receivers": [{"AccountId": other}]}).to_string(),
+        format!("web\",\"Receivers\":[{{\"AccountId\":\"{other}\"}}],\"x\":\""),
+        format!("web&Receivers={other}"),
+        "../profiles/web".to_owned(),
+        "arn:aws:ssm:us-east-1:333333333333:parameter/ami-bakery/profiles/web".to_owned(),
+        String::new(),
+    ];
+    for value in &values {
+        tag(&tagger, &world.instance, &[(BAKE, value)]).await;
+        until(value, async || !story(&world).await.contains_key("bake")).await;
+        let told = story(&world).await;
+        assert_eq!(told["status"], "failed", "{told:?}");
+        assert!(told["reason"].contains("names no profile"), "{told:?}");
+    }
+    assert_eq!(world.runs().await, Vec::<String>::new());
+
+    let account = format!("[{{\"AccountId\":\"{other}\"}}]");
+    let extra = [("Receivers", account.as_str()), ("ami-bakery:receivers", other), ("ami-bakery:request", &values[0])];
+    tag(&tagger, &world.instance, &[&extra[..], &[("ami-bakery:last-bake", "none"), (BAKE, "web")]].concat()).await;
+    let run = told(&world, "baked").await["last-bake"].clone();
+    assert_eq!(input(&world, &run).await, json!({"InstanceId": world.instance, "Profile": "web"}));
+    assert_eq!((world.images(RECEIVERS[0]).await.len(), world.images(other).await.len()), (1, 0));
+    let entered = world.aws.calls().into_iter().filter(|call| call.account == other && call.function.is_some());
+    assert_eq!(entered.count(), 0, "nobody has looked at the other account");
+}
