@@ -69,6 +69,8 @@ async fn delivered_again_after_the_bake_it_does_not_say_that_it_bakes() {
     assert_eq!(tags["status"], "baked");
     world.call(tag("web")).await.expect("nothing is to be done");
     assert_eq!(world.tags(), tags);
+    let baking = world.changes().iter().filter(|change| *change == "write last-bake status").count();
+    assert_eq!(baking, 1, "not even for a moment");
 }
 
 #[tokio::test]
@@ -122,6 +124,9 @@ async fn what_names_no_profile_is_told_once() {
     let told = world.changes();
     assert_eq!(world.call(tag("a b")).await.expect("again"), Output::NothingToTell {});
     assert_eq!(world.changes(), told);
+    let corrected = asked("web");
+    assert_eq!(corrected.call(tag("a b")).await.expect("it is over"), Output::NothingToTell {});
+    assert_eq!(corrected.changes(), Vec::<String>::new());
 }
 
 #[tokio::test]
