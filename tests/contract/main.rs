@@ -5,7 +5,7 @@ mod paths;
 mod payloads;
 mod picture;
 mod samples;
-mod schema;
 mod schedule;
+mod schema;
 
 use ami_bakery_tests::asl;
