@@ -51,7 +51,7 @@ test-permissions: build setup
 prove-permissions: build setup ## Take each permission away in turn, and see what needed it fail (some 30 minutes)
 	$(PYTHON) tests/permissions/prove.py --functions $(FUNCTIONS)
 
-lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the state machine and the templates
+lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the state machine and the templates (needs Node)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(TOOLS)/bin/cargo-deny --log-level error check licenses bans sources
