@@ -1,15 +1,16 @@
 """Proves that each permission is missed: takes every action of every statement away, one at a time, from freshly
 deployed roles, and runs a scenario that needed it, which must fail. `make prove-permissions`
 
-`prove.py --functions target/debug [--only ROLE]` prints a line for each, and fails if one was not missed.
+`prove.py --functions target/debug [--only ROLE …]` prints a line for each, and fails if one was not missed.
 """
 
 import argparse
 import itertools
+import multiprocessing
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -25,12 +26,14 @@ from world import running  # noqa: E402
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--functions", type=Path, default=ROOT / "target/debug")
-    parser.add_argument("--only", default="", help="roles whose name begins with this")
+    parser.add_argument("--only", nargs="*", help="the roles that are looked at")
     parser.add_argument("--at-once", type=int, default=2)
     arguments = parser.parse_args()
     permissions, needed_by = look(arguments.functions)
-    wanted = [one for one in permissions if one[0].startswith(arguments.only)]
-    with ThreadPoolExecutor(arguments.at_once) as pool:
+    wanted = [one for one in permissions if not arguments.only or one[0] in arguments.only]
+    # A process for each: boto3 keeps its connections.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.at_once, spawn, max_tasks_per_child=1) as pool:
         answers = pool.map(missed_by, itertools.repeat(arguments.functions), wanted, map(needed_by.get, wanted))
         found = [tell(permission, answer) for permission, answer in zip(wanted, answers, strict=True)]
     print(f"{len(found)} permissions, {found.count(False)} of them not missed")
