@@ -7,6 +7,7 @@ PYTHON := $(LOCAL)/venv/bin/python
 export PYTHONPATH := infra/local
 FUNCTIONS := $(CARGO_TARGET_DIR)/debug
 TOOLS := $(CARGO_TARGET_DIR)/tools
+LINT := $(TOOLS)/lint
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
@@ -18,7 +19,7 @@ help: ## List the targets
 demo: build setup ## Bake an image for two receivers on a local AWS, live in the terminal
 	@$(PYTHON) -m local_aws demo --functions $(FUNCTIONS) --dir $(LOCAL)/demo
 
-test: test-rust test-local ## Run the pure, step, contract and bake tiers, and the local AWS's own tests
+test: test-rust test-local test-permissions ## Run the pure, step, contract, bake and permission tiers, and the local AWS's own
 
 # Always the whole workspace: a part of it would have other features, and build the AWS SDKs again.
 test-rust: build setup $(NEXTEST)
@@ -50,13 +51,17 @@ test-permissions: build setup ## See that every permission of the templates is n
 prove-permissions: build setup ## Take each permission away in turn, and see what needed it fail (some 30 minutes)
 	$(PYTHON) tests/permissions/prove.py --functions $(FUNCTIONS)
 
-lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the state machine and the templates
+lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the state machine and the templates (needs Node)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(TOOLS)/bin/cargo-deny --log-level error check licenses bans sources
-	$(LOCAL)/venv/bin/ruff check infra/local tests
-	$(LOCAL)/venv/bin/ruff format --check infra/local tests
+	$(LOCAL)/venv/bin/ruff check infra/local infra/lint tests
+	$(LOCAL)/venv/bin/ruff format --check infra/local infra/lint tests
 	$(LOCAL)/venv/bin/cfn-lint infra/template.yaml infra/receiver.yaml
+	@infra/lint/setup.sh $(LINT) $(PYTHON)
+	$(LINT)/venv/bin/checkov --config-file infra/lint/checkov.yaml
+	$(LINT)/venv/bin/python infra/lint/actions.py
+	infra/lint/asl.sh $(LINT)
 
 local: build setup ## Start a local AWS with the stack deployed; Ctrl-C ends it
 	@$(PYTHON) -m local_aws serve --functions $(FUNCTIONS) --dir $(LOCAL)/run
@@ -77,7 +82,7 @@ $(TOOLS)/bin/cargo-%:
 
 fmt: ## Format everything
 	cargo fmt --all
-	$(LOCAL)/venv/bin/ruff format infra/local tests
+	$(LOCAL)/venv/bin/ruff format infra/local infra/lint tests
 
 clean: ## Remove everything that was built or set up
 	cargo clean

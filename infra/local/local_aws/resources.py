@@ -74,19 +74,38 @@ def install():
             properties = cloudformation_json["Properties"]
             made = cloudwatch_backends[account_id][region_name].put_metric_alarm(
                 name=properties.get("AlarmName", resource_name),
-                namespace=properties["Namespace"],
-                metric_name=properties["MetricName"],
+                namespace=properties.get("Namespace"),
+                metric_name=properties.get("MetricName"),
                 comparison_operator=properties["ComparisonOperator"],
                 evaluation_periods=int(properties["EvaluationPeriods"]),
-                period=int(properties["Period"]),
+                period=int(properties.get("Period", 0)),
                 threshold=float(properties["Threshold"]),
                 statistic=properties.get("Statistic"),
                 description=properties.get("AlarmDescription"),
                 dimensions=properties.get("Dimensions", []),
                 alarm_actions=properties.get("AlarmActions", []),
                 treat_missing_data=properties.get("TreatMissingData"),
+                metric_data_queries=[_query(one) for one in properties.get("Metrics", [])],
             )
             return cls(made.name, made)
+
+    class BucketPolicy(Resource, CloudFormationModel):
+        @staticmethod
+        def cloudformation_name_type():
+            return "Id"
+
+        @staticmethod
+        def cloudformation_type():
+            return "AWS::S3::BucketPolicy"
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+            from moto.s3.models import s3_backends
+
+            properties = cloudformation_json["Properties"]
+            policy = json.dumps(properties["PolicyDocument"]).encode()
+            s3_backends[account_id]["aws"].put_bucket_policy(properties["Bucket"], policy)
+            return cls(resource_name)
 
     class EventInvokeConfig(Resource, CloudFormationModel):
         TYPE, NAME = "AWS::Lambda::EventInvokeConfig", "FunctionName"
@@ -127,6 +146,21 @@ def install():
                 topic = sns_backends[account_id][region_name].get_topic(arn)
                 topic.policy = json.dumps(properties["PolicyDocument"])
             return cls(resource_name)
+
+
+def _query(wanted):
+    """A metric, or an expression, of an alarm on several."""
+    from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat
+
+    stat = wanted.get("MetricStat")
+    if stat:
+        about = stat["Metric"]
+        dimensions = [Dimension(one["Name"], one["Value"]) for one in about.get("Dimensions", [])]
+        metric = Metric(about["MetricName"], about["Namespace"], dimensions)
+        stat = MetricStat(metric, str(stat["Period"]), stat["Stat"], stat.get("Unit"))
+    returns = str(wanted.get("ReturnData", True)).lower()
+    label, period = wanted.get("Label", ""), str(wanted.get("Period", ""))
+    return MetricDataQuery(wanted["Id"], label, period, returns, wanted.get("Expression"), stat)
 
 
 def _as_text(put_policy):

@@ -23,6 +23,7 @@ KNOWN = {
     "AWS::Lambda::Version",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
     "AWS::Scheduler::Schedule",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",

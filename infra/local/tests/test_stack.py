@@ -54,6 +54,7 @@ def test_parameters_are_chosen_or_have_a_default():
 
 def test_what_moto_lacks_is_made():
     from moto.cloudwatch.models import cloudwatch_backends
+    from moto.s3.models import s3_backends
     from moto.scheduler.models import scheduler_backends
     from moto.sns.models import sns_backends
     from moto.sqs.models import sqs_backends
@@ -74,10 +75,26 @@ def test_what_moto_lacks_is_made():
         "Threshold": 0,
         "Statistic": "Sum",
     }
+    errors = {
+        "MetricStat": {"Metric": {"Namespace": "AWS/Lambda", "MetricName": "Errors"}, "Period": 60, "Stat": "Sum"}
+    }
+    several = {
+        "AlarmName": "errors",
+        "Metrics": [{"Id": "all", "Expression": "SUM(METRICS())"}, {"Id": "one", "ReturnData": False, **errors}],
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Threshold": 0,
+    }
     letting_in = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
     resources = {
         "Nightly": {"Type": "AWS::Scheduler::Schedule", "Properties": schedule},
         "Failed": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm},
+        "Errors": {"Type": "AWS::CloudWatch::Alarm", "Properties": several},
+        "Kept": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "kept"}},
+        "KeptPolicy": {
+            "Type": "AWS::S3::BucketPolicy",
+            "Properties": {"Bucket": {"Ref": "Kept"}, "PolicyDocument": letting_in},
+        },
         "Letters": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "letters"}},
         "Told": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "told"}},
         "LettersPolicy": {
@@ -92,7 +109,12 @@ def test_what_moto_lacks_is_made():
     stack.create(RECEIVER, "four", {"Resources": resources}, {})
     made = scheduler_backends[RECEIVER]["us-east-1"].get_schedule("default", "nightly")
     assert (made.schedule_expression, made.target["RetryPolicy"]) == ("rate(1 day)", {"MaximumRetryAttempts": 3})
-    assert "failed" in cloudwatch_backends[RECEIVER]["us-east-1"].alarms
+    assert {"failed", "errors"} <= set(cloudwatch_backends[RECEIVER]["us-east-1"].alarms)
+    assert [one.id for one in cloudwatch_backends[RECEIVER]["us-east-1"].alarms["errors"].metric_data_queries] == [
+        "all",
+        "one",
+    ]
+    assert json.loads(s3_backends[RECEIVER]["aws"].get_bucket("kept").policy) == letting_in
     topic = f"arn:aws:sns:us-east-1:{RECEIVER}:told"
     assert json.loads(sqs_backends[RECEIVER]["us-east-1"].get_queue("letters").policy) == letting_in
     assert json.loads(sns_backends[RECEIVER]["us-east-1"].get_topic(topic).policy) == letting_in

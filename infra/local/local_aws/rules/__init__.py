@@ -14,6 +14,7 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 from . import (
     access,
     attaching,
+    bucket_policies,
     capacity,
     command_documents,
     command_looks,
@@ -108,6 +109,7 @@ MODULES = [
     controls,
     telling,
     object_deletion,
+    bucket_policies,
 ]
 
 # What others ask when they act for AWS: the engine, EventBridge and its Scheduler, Lambda.

@@ -50,6 +50,7 @@ SCHEDULER_GUIDE = "https://docs.aws.amazon.com/scheduler/latest/UserGuide/"
 SCHEDULE_ROLES = f"{SCHEDULER_GUIDE}setting-up.html"
 SCHEDULE_SOURCES = f"{SCHEDULER_GUIDE}cross-service-confused-deputy-prevention.html"
 SCHEDULE_DEAD_LETTERS = f"{SCHEDULER_GUIDE}configuring-schedule-dlq.html"
+BUCKET_POLICIES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html"
 DESTINATIONS = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"
 MISSING_OBJECT = "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"
 
