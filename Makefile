@@ -25,8 +25,8 @@ test: test-rust test-local test-permissions ## Run the pure, step, contract, bak
 test-rust: build setup $(NEXTEST)
 	$(NEXTEST) nextest run --workspace
 
-fault: build setup $(NEXTEST) ## Fail, lose and repeat every step of a bake, and see that nothing is left behind
-	$(NEXTEST) nextest run --workspace --ignore-default-filter -E 'binary(fault)'
+fault: build setup $(NEXTEST) ## Fail, lose and repeat every step, and see that nothing is left behind; PART=2/3 of it
+	FAULT_PART=$(PART) $(NEXTEST) nextest run --workspace --ignore-default-filter -E 'binary(fault)'
 
 # Each storm is a bake with random faults, known by its seed.
 storm: build setup $(NEXTEST) ## Run N=200 bakes with random faults, or one of them again: SEED=17

@@ -11,3 +11,4 @@ mod shared;
 mod started;
 mod swept;
 mod twice;
+mod upgraded;

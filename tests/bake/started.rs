@@ -1,8 +1,7 @@
 //! Bakes that a tag or a schedule starts, and what the instance tells of them.
 
 use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{World, profile, tag, tags, until};
-use bakery::time::Timestamp;
+use ami_bakery_tests::world::{World, at_in_two_hours, profile, tag, tags, until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -94,7 +93,7 @@ async fn a_function_that_dies_when_the_bake_has_begun_begins_no_other() {
 #[tokio::test]
 async fn a_schedule_that_is_attempted_three_times_is_one_bake_of_the_instance_with_these_tags() {
     let request = json!({"InstanceTags": {"Name": "web"}, "Profile": "web"});
-    let parameters = json!({"ScheduleExpression": in_two_hours(), "ScheduleRequest": request.to_string()});
+    let parameters = json!({"ScheduleExpression": at_in_two_hours(), "ScheduleRequest": request.to_string()});
     let world = World::with(&[("LOCAL_AWS_PARAMETERS", &parameters.to_string())]).await;
     profile(&world.owner, "web", &json!({"Receivers": [{"AccountId": RECEIVERS[0]}]})).await;
     // The schedule does not hear that it has invoked the function, and the function dies once.
@@ -114,14 +113,6 @@ async fn a_schedule_that_is_attempted_three_times_is_one_bake_of_the_instance_wi
     let baked = told(&world, "baked").await;
     assert_eq!(baked["last-bake"], run);
     assert_eq!(world.images(OWNER).await.len(), 1);
-}
-
-/// When all is set up, however slow the machine is. The AWS clock begins with ours.
-#[allow(clippy::disallowed_methods, reason = "the AWS clock begins with ours")]
-fn in_two_hours() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
-    let then = Timestamp::from_epoch_seconds(i64::try_from(now).expect("seconds") + 7200);
-    format!("at({})", String::from(then).trim_end_matches('Z'))
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use ami_bakery_tests::asl::State;
 pub type Action = (&'static str, &'static str);
 
 /// In the order in which it is done. `recorded.rs` compares it with healthy bakes.
-pub fn effects(state: &str) -> &'static [Action] {
-    match state {
+pub fn effects(state: &State) -> &'static [Action] {
+    match state.name.as_str() {
         "Plan" => &[("s3", "PutObject")],
         "RebootAndCreate" | "CreateReceiverImage" => &[("ec2", "CreateImage")],
         "CopyToRegion" | "CopyImage" => &[("ec2", "CopyImage")],
@@ -17,6 +17,14 @@ pub fn effects(state: &str) -> &'static [Action] {
         "TerminateInstance" => &[("ec2", "TerminateInstances")],
         "RevokeKey" | "TakeBackKeys" => &[("kms", "RevokeGrant")],
         "StopSharing" => &[("ec2", "ModifyImageAttribute"), ("ec2", "ModifySnapshotAttribute"), ("s3", "DeleteObject")],
+        // Copies that are under way when a run is stopped; those of a child that dies stay for its bake.
+        "SweepRegion" if state.machine == "SweepRegions" => &[
+            ("ec2", "DeregisterImage"),
+            ("kms", "RevokeGrant"),
+            ("ec2", "ModifyImageAttribute"),
+            ("ec2", "ModifySnapshotAttribute"),
+            ("s3", "DeleteObject"),
+        ],
         "SweepRegion" => &[
             ("kms", "RevokeGrant"),
             ("ec2", "ModifyImageAttribute"),
@@ -27,6 +35,7 @@ pub fn effects(state: &str) -> &'static [Action] {
             &[("ec2", "ModifyImageAttribute"), ("ec2", "ModifySnapshotAttribute"), ("s3", "PutObject")]
         }
         "KeepSharing" => &[("s3", "PutObject"), ("s3", "DeleteObject")],
+        "ForgetRuns" => &[("s3", "DeleteObject")],
         "RecordRegion" | "RecordFailure" => &[("s3", "PutObject")],
         "Report" => &[("s3", "PutObject"), ("events", "PutEvents"), ("s3", "DeleteObject")],
         _ => &[],
@@ -40,7 +49,9 @@ pub fn reads(state: &str) -> Option<Action> {
         "LookAtInstance" => Some(("ec2", "DescribeInstances")),
         "Count" => Some(("cloudwatch", "PutMetricData")),
         "CloseKeys" => Some(("kms", "ListGrants")),
-        "Audit" => Some(("ec2", "DescribeRegions")),
+        "FindDeadRuns" => Some(("s3", "ListObjectsV2")),
+        "SweepGrants" => Some(("kms", "ListRetirableGrants")),
+        "Audit" | "NameRegions" => Some(("ec2", "DescribeRegions")),
         _ => None,
     }
 }
@@ -50,7 +61,7 @@ pub fn reads(state: &str) -> Option<Action> {
 /// # Panics
 /// If none is known: a new task has to say which there are.
 pub fn calls(state: &State) -> Vec<Action> {
-    let found: Vec<_> = effects(&state.name).iter().copied().chain(reads(&state.name)).collect();
+    let found: Vec<_> = effects(state).iter().copied().chain(reads(&state.name)).collect();
     assert!(!found.is_empty(), "effects.rs does not know what the task {} does", state.name);
     found
 }

@@ -6,7 +6,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// AWS seconds after its end in which a run that was aborted is to be taken back.
-const TAKEN_BACK_WITHIN: f64 = 600.0;
+pub const TAKEN_BACK_WITHIN: f64 = 600.0;
+/// The same if a sweep fails, too: the next begins 15 minutes after the last.
+pub const AT_THE_LATEST: f64 = 1500.0;
 
 /// What a bake has come to.
 pub struct After<'a> {
@@ -19,6 +21,8 @@ pub struct After<'a> {
     pub is_closed: bool,
     /// If the run was aborted: when.
     pub aborted: Option<f64>,
+    /// AWS seconds after that.
+    pub taken_back_within: f64,
     pub calls: &'a [Call],
     /// Whether a delivery could not close its keys itself.
     pub is_cut_short: bool,
@@ -171,7 +175,7 @@ impl After<'_> {
         let sweeps = |call: &&Call| call.function.as_deref().is_some_and(|name| name.ends_with("-sweep"));
         let closes = |call: &&Call| call.action == "RevokeGrant" && call.error.is_none();
         let last = self.calls.iter().filter(sweeps).filter(closes).map(|call| call.time).fold(stopped, f64::max);
-        if last - stopped > TAKEN_BACK_WITHIN {
+        if last - stopped > self.taken_back_within {
             found.push(format!("the last grant was taken back only {:.0} s after the end", last - stopped));
         }
     }

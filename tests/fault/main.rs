@@ -9,6 +9,8 @@ mod recorded;
 mod runner;
 mod scenarios;
 mod scene;
+mod started;
 mod storms;
+mod sweeps;
 mod table;
 mod tasks;

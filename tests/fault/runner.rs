@@ -1,7 +1,7 @@
 //! One combination after the other, in one local AWS as long as all is as it must be.
 
 use crate::combinations::{Combination, Expected};
-use crate::invariants::After;
+use crate::invariants::{AT_THE_LATEST, After, TAKEN_BACK_WITHIN};
 use crate::look::{Kind, Look, look};
 use crate::scenarios::Scenario;
 use crate::scene::{Ended, Scene};
@@ -16,7 +16,7 @@ pub async fn run(test: &str, combinations: Vec<Combination>) {
     let only = std::env::var("FAULT_STATE").ok();
     let mut scene = Scene::new().await;
     let mut rows = Vec::new();
-    for combination in combinations.iter().filter(|one| only.as_ref().is_none_or(|only| one.state == *only)) {
+    for combination in part(combinations).iter().filter(|one| only.as_ref().is_none_or(|only| one.state == *only)) {
         let row = one(&mut scene, combination).await;
         let is_clean = row.violations.is_empty();
         rows.push(row);
@@ -26,6 +26,15 @@ pub async fn run(test: &str, combinations: Vec<Combination>) {
         }
     }
     check(&rows);
+}
+
+/// Of three parts the second, if `FAULT_PART` is `2/3`: every third one.
+fn part(all: Vec<Combination>) -> Vec<Combination> {
+    let Some(text) = std::env::var("FAULT_PART").ok().filter(|text| !text.is_empty()) else { return all };
+    let numbers = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    let (part, of): (usize, usize) = numbers.unwrap_or_else(|| panic!("FAULT_PART is like 2/3, not {text}"));
+    assert!((1..=of).contains(&part), "FAULT_PART is like 2/3, not {text}");
+    all.into_iter().skip(part - 1).step_by(of).collect()
 }
 
 pub async fn one(scene: &mut Scene, combination: &Combination) -> Row {
@@ -38,7 +47,11 @@ pub async fn one(scene: &mut Scene, combination: &Combination) -> Row {
     if scenario.is_taken_back() {
         again = Some(take_back(scene, &name).await);
     }
-    let struck = scene.aws.faults()[..faults.len()].iter().all(|fault| fault["struck"].as_u64() > Some(0));
+    let struck = match scenario {
+        // The sweep only begins when the run has ended.
+        Scenario::Swept => scene.is_struck(faults.len()).await && scene.is_closed().await,
+        _ => scene.aws.faults()[..faults.len()].iter().all(|fault| fault["struck"].as_u64() > Some(0)),
+    };
     judge(scene, combination, Trial { name, ended, again, struck, excused: Vec::new() }).await
 }
 
@@ -79,6 +92,7 @@ pub async fn judge(scene: &mut Scene, combination: &Combination, trial: Trial) -
         planned: 2,
         is_closed,
         aborted: aborted.map(|one| one.at),
+        taken_back_within: if *scenario == Scenario::Swept { AT_THE_LATEST } else { TAKEN_BACK_WITHIN },
         calls: &calls,
         is_cut_short: is_cut_short(combination),
     }

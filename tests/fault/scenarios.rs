@@ -37,6 +37,8 @@ pub enum Scenario {
     ChildDies,
     /// What it gave to stay is taken back as soon as it is stopped.
     StoppedAndTakenBack,
+    /// It is stopped while both copies are under way, and swept.
+    Swept,
 }
 
 /// The one that comes through a state.
@@ -81,7 +83,7 @@ impl Scenario {
         });
         let second = &mut request["Receivers"][1];
         match self {
-            Self::Copies | Self::OneFails | Self::ChildDies => {}
+            Self::Copies | Self::OneFails | Self::ChildDies | Self::Swept => {}
             Self::Audit | Self::NotAudited => return json!({"Audit": {}}),
             Self::Hop => {
                 second["Regions"] = json!([ELSEWHERE]);
@@ -127,6 +129,9 @@ impl Scenario {
                 "service": "lambda", "action": "Invoke", "state": "GrantAccess", "item": "0/1", "error": "Abort",
                 "delay": 30,
             })],
+            Self::Swept => vec![json!({
+                "service": "states", "action": "EnterState", "state": "WaitForCopy", "item": "0/1", "error": "Abort",
+            })],
             _ => Vec::new(),
         }
     }
@@ -134,7 +139,9 @@ impl Scenario {
     /// How many are delivered, and how many not.
     pub fn outcome(self) -> Option<(u64, u64)> {
         match self {
-            Self::DryRun | Self::Refused | Self::Audit | Self::NotAudited | Self::StoppedAndTakenBack => None,
+            Self::DryRun | Self::Refused | Self::Audit | Self::NotAudited | Self::StoppedAndTakenBack | Self::Swept => {
+                None
+            }
             Self::OneFails | Self::ChildDies => Some((1, 1)),
             _ => Some((2, 0)),
         }

@@ -54,7 +54,12 @@ impl Ended {
 
 impl Scene {
     pub async fn new() -> Self {
-        let aws = LocalAws::start_with(&VARIABLES);
+        Self::with(&[]).await
+    }
+
+    /// With these variables of the local AWS, too.
+    pub async fn with(variables: &[(&str, &str)]) -> Self {
+        let aws = LocalAws::start_with(&[&VARIABLES[..], variables].concat());
         let owner = aws.owner();
         let there = (aws.account(OWNER, REGIONS[1]).await, aws.account(RECEIVERS[1], REGIONS[1]).await);
         let (hop_key, receivers_key) = (key(&there.0, None).await, key(&there.1, None).await);
@@ -97,6 +102,18 @@ impl Scene {
         }
     }
 
+    /// Waits until each of the first faults has struck.
+    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+    pub async fn is_struck(&self, faults: usize) -> bool {
+        for _ in 0..1200 {
+            if self.aws.faults()[..faults].iter().all(|fault| fault["struck"].as_u64() > Some(0)) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        false
+    }
+
     /// Waits until the ledger is empty: after a run that could not clean up, that takes a sweep.
     #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
     pub async fn is_closed(&self) -> bool {
@@ -104,7 +121,7 @@ impl Scene {
         let buckets = s3.list_buckets().send().await.expect("buckets are listed");
         let bucket = buckets.buckets().iter().filter_map(|one| one.name()).find(|name| name.starts_with("ami-bakery"));
         let bucket = bucket.expect("the stack's bucket");
-        for _ in 0..400 {
+        for _ in 0..1200 {
             let found = s3.list_objects_v2().bucket(bucket).prefix("open/").send().await.expect("objects are listed");
             if found.contents().is_empty() {
                 return true;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 /// A state, where it is, and the states beside it.
+#[derive(Clone)]
 pub struct State {
     pub name: String,
     /// The machine that it is in: empty for the top, else the name of the Map.

@@ -114,6 +114,11 @@ impl LocalAws {
         answer.body_mut().read_json().expect("faults are JSON")
     }
 
+    /// Updates the owner's stack to the programs in this folder.
+    pub fn update_stack(&self, functions: &Path) {
+        ureq::put(self.url("stack")).send_json(json!({"functions": functions})).expect("the stack is updated");
+    }
+
     /// From now on AWS time passes so many times as fast as ours while everything waits.
     pub fn pass(&self, speed: u32) {
         ureq::put(self.url("clock")).send_json(json!({"speed": speed})).expect("the speed is understood");

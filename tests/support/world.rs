@@ -3,6 +3,7 @@
 use crate::local_aws::{Call, Config, LocalAws, OWNER, RECEIVERS, REGION};
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Image, InstanceType, Snapshot, Tag, TagSpecification};
 use aws_sdk_sfn::types::ExecutionStatus;
+use bakery::time::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -186,6 +187,15 @@ pub async fn tags(account: &Config, instance: &str) -> BTreeMap<String, String> 
 pub async fn tag(account: &Config, instance: &str, tags: &[(&str, &str)]) {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build()).collect();
     account.ec2().create_tags().resources(instance).set_tags(Some(tags)).send().await.expect("it is tagged");
+}
+
+/// A schedule for when all is set up, however slow the machine is. The AWS clock begins with ours.
+#[allow(clippy::disallowed_methods, reason = "the AWS clock begins with ours")]
+#[must_use]
+pub fn at_in_two_hours() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let then = Timestamp::from_epoch_seconds(i64::try_from(now).expect("seconds") + 7200);
+    format!("at({})", String::from(then).trim_end_matches('Z'))
 }
 
 /// Puts a profile into its parameter.

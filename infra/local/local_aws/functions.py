@@ -18,8 +18,8 @@ MOST_PAYLOAD, MOST_ANSWER, MOST_EVENT = 6_291_456, 6_291_556, 1_048_576
 class Host:
     """Runs the functions of one local AWS."""
 
-    def __init__(self, endpoint, built, work, emulators):
-        self.endpoint, self.built, self.work = endpoint, built, work
+    def __init__(self, endpoint, work, emulators):
+        self.endpoint, self.work = endpoint, work
         self.emulator = (
             emulators / f"aws-lambda-rie-{'arm64' if platform.machine() in ('aarch64', 'arm64') else 'x86_64'}"
         )
@@ -31,13 +31,6 @@ class Host:
         from moto.awslambda.models import LambdaFunction
 
         LambdaFunction.invoke = self._invoke_program()
-
-    def built_program(self, name):
-        """A function of this repository, where it was built."""
-        found = self.built / name
-        if not found.is_file():
-            raise FileNotFoundError(f"the function {name} is not built at {found}: make build")
-        return found
 
     def _invoke_program(self):
         """AWS runs the function's program; moto wants Docker for it."""

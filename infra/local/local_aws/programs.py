@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import pathlib
 import zipfile
 
 from .clock import clock
@@ -34,11 +35,19 @@ def environment(function, session, endpoint):
     }
 
 
+def built_program(built, name):
+    """A function of this repository, in the folder that it was built into."""
+    found = built / name
+    if not found.is_file():
+        raise FileNotFoundError(f"the function {name} is not built at {found}: make build")
+    return found
+
+
 def program_of(function, host):
     """What a function runs: one that comes from the stack's bucket runs where it was built, it is large; else what is
     in its package."""
     if "S3Key" in function.code:
-        return host.built_program(function.code["S3Key"])
+        return pathlib.Path(function.code["S3Key"])
     folder = host.work / "code" / f"{function.function_name}-{function.code_sha_256.replace('/', '_')[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "bootstrap"

@@ -5,6 +5,7 @@ import json
 
 def install():
     """Each is known to moto's CloudFormation by being a subclass of its model."""
+    from moto.awslambda.models import lambda_backends
     from moto.cloudformation import parsing
     from moto.core.common_models import CloudFormationModel
 
@@ -89,6 +90,25 @@ def install():
             )
             return cls(made.name, made)
 
+    class Alias(Resource, CloudFormationModel):
+        TYPE, NAME = "AWS::Lambda::Alias", "Name"
+
+        @classmethod
+        def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+            backend = lambda_backends[account_id][region_name]
+            return cls._put(backend.create_alias, cloudformation_json["Properties"])
+
+        @classmethod
+        def update_from_cloudformation_json(cls, cloudformation_json, account_id, region_name, **_):
+            backend = lambda_backends[account_id][region_name]
+            return cls._put(backend.update_alias, cloudformation_json["Properties"])
+
+        @classmethod
+        def _put(cls, put, properties):
+            names = (properties["Name"], properties["FunctionName"], properties["FunctionVersion"])
+            made = put(*names, properties.get("Description", ""), None)
+            return cls(made.arn, made)
+
     class BucketPolicy(Resource, CloudFormationModel):
         @staticmethod
         def cloudformation_name_type():
@@ -112,11 +132,9 @@ def install():
 
         @classmethod
         def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
-            from moto.awslambda.models import lambda_backends
-
             properties = dict(cloudformation_json["Properties"])
             name = properties.pop("FunctionName")
-            assert properties.pop("Qualifier") == "$LATEST", "the local AWS has no versions of functions"
+            assert properties.pop("Qualifier") == "$LATEST", "the local AWS sends events to the latest version only"
             numbers = {key: int(value) for key, value in properties.items() if key.startswith("Maximum")}
             lambda_backends[account_id][region_name].put_function_event_invoke_config(name, properties | numbers)
             return cls(f"{name}|$LATEST")

@@ -1,6 +1,7 @@
 """moto's server with everything in place, and the few addresses of the local AWS's own."""
 
 import json
+import pathlib
 from contextlib import nullcontext
 
 from . import accounts, quick
@@ -9,6 +10,8 @@ from .faults import faults
 from .journal import journal
 from .needed import needed
 from .workers import WORK_HEADER, WORK_TOKEN
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 class Application:
@@ -24,7 +27,7 @@ class Application:
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
-        from . import asynchronous, engine, events, journal, objects, resources, rules, schedules, timestamps
+        from . import asynchronous, engine, events, journal, objects, resources, rules, schedules, timestamps, versions
 
         timestamps.install()
         accounts.install()
@@ -36,6 +39,7 @@ class Application:
         events.install()
         schedules.install()
         resources.install()
+        versions.install()
         engine.install(endpoint)
         quick.install()
         self._aws = quick.dispatcher(DomainDispatcherApplication, create_backend_app)
@@ -62,7 +66,7 @@ class Application:
         else:
             try:
                 status, body = 200, _OWN[method, name](environ)
-            except (ValueError, AttributeError, TypeError) as error:
+            except (ValueError, AttributeError, TypeError, LookupError, OSError) as error:
                 status, body = 400, {"error": str(error)}
         answer = json.dumps(body).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
@@ -74,6 +78,13 @@ def _body(environ):
     return json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or b"[]")
 
 
+def _update(environ):
+    from . import stack
+
+    stack.update(ROOT / "infra", pathlib.Path(_body(environ)["functions"]))
+    return {}
+
+
 _OWN = {
     ("GET", "calls"): lambda environ: journal.all(),
     ("DELETE", "calls"): lambda environ: journal.forget(),
@@ -82,6 +93,7 @@ _OWN = {
     ("DELETE", "faults"): lambda environ: faults.replace([]),
     ("GET", "needed"): lambda environ: needed.all(),
     ("DELETE", "needed"): lambda environ: needed.forget(),
+    ("PUT", "stack"): _update,
     ("GET", "clock"): lambda environ: clock.state(),
     ("PUT", "clock"): lambda environ: clock.set_speed(_body(environ).get("speed")),
 }

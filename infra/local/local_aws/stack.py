@@ -6,6 +6,7 @@ import os
 import zipfile
 
 from . import accounts
+from .programs import built_program
 
 #: What moto's CloudFormation creates for these templates. Anything else it would skip while it says CREATE_COMPLETE.
 KNOWN = {
@@ -17,6 +18,7 @@ KNOWN = {
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
     "AWS::KMS::Key",
+    "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Function",
     "AWS::Lambda::Permission",
@@ -38,12 +40,9 @@ CODE_BUCKET = "local-aws-code"
 SEALER = "Sealer"
 
 
-def deploy(infra, host, receivers):
-    """Deploys the owner's stack, and the receiver's in each receiver."""
-    template = _yaml(infra / "template.yaml")
-    chosen = {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true"}
-    parameters = _parameters(template, chosen | json.loads(os.environ.get("LOCAL_AWS_PARAMETERS", "{}")))
-    create(accounts.OWNER, OWNER_STACK, _translated(template, infra, host, parameters), parameters)
+def deploy(infra, built, receivers):
+    """Deploys the owner's stack with the programs that were built into a folder, and the receiver's in each receiver."""
+    create(accounts.OWNER, OWNER_STACK, *_owner_stack(infra, built))
     if receivers:
         template = _yaml(infra / "receiver.yaml")
         for account in receivers:
@@ -51,6 +50,23 @@ def deploy(infra, host, receivers):
             chosen = {"OwnerAccountId": accounts.OWNER, "InstanceProfileRoleArn": sealer}
             _sealer(account)
             create(account, RECEIVER_STACK, template, _parameters(template, chosen))
+
+
+def update(infra, built):
+    """Updates the owner's stack to what the template says now, and to the programs of this folder."""
+    from moto.cloudformation.models import cloudformation_backends
+
+    template, parameters = _owner_stack(infra, built)
+    parameters = [{"parameter_key": key, "parameter_value": value} for key, value in parameters.items()]
+    stacks = cloudformation_backends[accounts.OWNER][accounts.REGION]
+    stacks.update_stack(OWNER_STACK, json.dumps(template, default=str), None, parameters, None)
+
+
+def _owner_stack(infra, built):
+    template = _yaml(infra / "template.yaml")
+    chosen = {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true"}
+    parameters = _parameters(template, chosen | json.loads(os.environ.get("LOCAL_AWS_PARAMETERS", "{}")))
+    return _translated(template, infra, built, parameters), parameters
 
 
 def _sealer(account):
@@ -100,7 +116,7 @@ def _parameters(template, chosen):
     return {name: str(value) for name, value in values.items()}
 
 
-def _translated(template, infra, host, parameters):
+def _translated(template, infra, built, parameters):
     """The template as CloudFormation reads it. What `sam package` would upload is put in place."""
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
@@ -110,8 +126,8 @@ def _translated(template, infra, host, parameters):
         if resource["Type"] == "AWS::Serverless::StateMachine" and "DefinitionUri" in properties:
             properties["Definition"] = json.loads((infra / properties.pop("DefinitionUri")).read_text())
         if resource["Type"] == "AWS::Serverless::Function":
-            program = host.built_program(os.path.basename(properties["CodeUri"]))
-            properties["CodeUri"] = {"Bucket": CODE_BUCKET, "Key": _packed(program.name)}
+            program = built_program(built, os.path.basename(properties["CodeUri"]))
+            properties["CodeUri"] = {"Bucket": CODE_BUCKET, "Key": _packed(str(program))}
     os.environ.setdefault("AWS_DEFAULT_REGION", accounts.REGION)  # the translator asks boto3, which asks around
     return Translator({}, Parser()).translate(template, parameter_values=parameters)
 
