@@ -8,10 +8,11 @@ export PYTHONPATH := infra/local
 FUNCTIONS := $(CARGO_TARGET_DIR)/debug
 TOOLS := $(CARGO_TARGET_DIR)/tools
 LINT := $(TOOLS)/lint
+PACKAGE := $(TOOLS)/package
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench-waiting bench-scale lint local build setup fmt clean
+.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench-waiting bench-scale package lint local build setup fmt clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
@@ -51,6 +52,11 @@ test-permissions: build setup ## See that every permission of the templates is n
 prove-permissions: build setup ## Take each permission away in turn, and see what needed it fail (some 30 minutes)
 	$(PYTHON) tests/permissions/prove.py --functions $(FUNCTIONS)
 
+package: setup $(TOOLS)/bin/cargo-cyclonedx ## Build what is deployed: zips for ARCHITECTURES="arm64 x86_64", checksums, SBOMs
+	@infra/package/setup.sh $(PACKAGE) $(PYTHON)
+	PATH="$(abspath $(PACKAGE)/venv/bin):$(abspath $(TOOLS)/bin):$$PATH" \
+	  $(PYTHON) infra/package/package.py --target $(CARGO_TARGET_DIR) --architectures $(or $(ARCHITECTURES),arm64 x86_64)
+
 lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the state machine and the templates (needs Node)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -74,6 +80,7 @@ setup: ## Get what the local AWS is made of: Python packages, the Lambda Runtime
 	@infra/local/setup.sh $(LOCAL)
 
 $(TOOLS)/bin/cargo-deny: VERSION := 0.20.2
+$(TOOLS)/bin/cargo-cyclonedx: VERSION := 0.5.9
 $(TOOLS)/bin/cargo-nextest: VERSION := 0.9.143
 $(TOOLS)/bin/cargo-%:
 	@echo "Installing cargo-$* $(VERSION)"

@@ -71,7 +71,10 @@ def statements(value):
 
 
 def listed(value):
-    return value if isinstance(value, list) else [value]
+    """The actions, where an intrinsic function may stand between: the name of a condition is none."""
+    if isinstance(value, list):
+        return [action for one in value for action in listed(one)]
+    return [value] if ":" in value else []
 
 
 @functools.cache

@@ -4,6 +4,7 @@ use crate::schema::Described;
 use crate::{ErrorKind, StepError};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// One thing that is wrong with a request: the field, its value, the rule and the way out.
@@ -68,6 +69,16 @@ impl Problems {
     /// The fields that were taken of the form at each path.
     pub fn described(self) -> Vec<FormFields> {
         self.described.unwrap_or_default()
+    }
+
+    /// Says of the problems of these fields, and of what is in them, whose they are.
+    pub fn tell_whose(&mut self, fields: &BTreeSet<String>, whose: &str) {
+        for problem in &mut self.list {
+            let root = problem.field.split(['.', '[']).next().unwrap_or_default();
+            if fields.contains(root) {
+                problem.field = format!("{} {whose}", problem.field);
+            }
+        }
     }
 
     /// Lets the request pass if nothing is wrong with it.

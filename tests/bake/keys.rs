@@ -1,7 +1,7 @@
 //! Images under several keys, under keys of others, and under keys of many Regions.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{REGIONS, World, grants, key, launched, linux, snapshots};
+use ami_bakery_tests::world::{REGIONS, World, grants, key, launched, linux, snapshots, until};
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, InstanceType};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
@@ -155,4 +155,36 @@ async fn an_account_that_does_not_exist_costs_the_others_nothing() {
     assert!(reason.contains("InvalidAMIAttributeItemValue") && reason.contains(RECEIVERS[1]), "{reason}");
     assert_eq!(made(&world, "CopyImage", RECEIVERS[1]), 0);
     world.assert_nothing_is_left_open().await;
+}
+
+/// The key that the stack makes, if it is asked to.
+#[tokio::test]
+async fn under_the_stack_s_own_key_a_receiver_can_copy_and_make_no_grant_of_its_own() {
+    let world = World::new().await;
+    let kms = world.owner.kms();
+    let found = kms.describe_key().key_id("alias/ami-bakery").send().await.expect("the stack has made it");
+    let key = found.key_metadata().and_then(|key| key.arn()).expect("an ARN").to_owned();
+    let mut request = world.request();
+    request["InstanceId"] = json!(instance(&world.owner, &[Some(&key)]).await);
+    request["ImageName"] = json!("ours");
+    let hold =
+        json!({"service": "states", "action": "EnterState", "state": "WaitForCopy", "error": "Hold", "times": 2});
+    world.aws.inject(&[hold]);
+    let run = world.start("web-1", &request).await;
+    until("both copies are under way", async || world.aws.faults()[0]["struck"].as_u64() > Some(1)).await;
+    for account in RECEIVERS {
+        let role = format!("arn:aws:iam::{account}:role/AmiBakeryReceiver");
+        let kms = world.aws.entered_as(&role, REGION).await.kms();
+        kms.describe_key().key_id(&key).send().await.expect("it may use the key");
+        let grant = kms.create_grant().key_id(&key).grantee_principal(&role).operations("Decrypt".into());
+        let refused = grant.send().await.expect_err("and may not pass that on").into_service_error();
+        assert_eq!(refused.meta().code(), Some("AccessDeniedException"), "{refused:?}");
+    }
+    world.aws.inject(&[]);
+    let ended = world.end_of(&run).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    assert_all_under_their_own_keys(&world, &ended.outcome(), 1).await;
+    assert_eq!(ended.outcome()["StrangeGrants"], json!(null));
+    world.assert_nothing_is_left_open().await;
+    assert_eq!(grants(&world.owner, &key).await, [""; 0]);
 }

@@ -123,7 +123,8 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     let mut problems = Problems::default();
     let now = input.run.started_at;
     let run = run(input.run, &mut problems);
-    let value = profile::merge(clients, input.request, &mut problems).await?;
+    let (value, of_profile) = profile::merge(clients, input.request, &mut problems).await?;
+    let profile = value["Profile"].as_str().unwrap_or_default().to_owned();
     let value = receivers_from::read(clients, value, &mut problems).await?;
     let request = Request::parse(value, &mut problems);
     let bake_id = request.bake_id.clone().or_else(|| run.as_ref().map(|run| run.name.clone()));
@@ -160,6 +161,7 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
         deliveries::all_or_nothing(&deliveries, &mut problems);
     }
     let deliveries: Vec<_> = deliveries.into_iter().map(|planned| planned.delivery).collect();
+    problems.tell_whose(&of_profile, &format!("of the profile {profile}"));
     problems.refuse()?;
     let (Some(run), Some(bake_id), Some(source)) = (run, bake_id, source) else {
         unreachable!("what is missing here is a problem, and the request was refused");

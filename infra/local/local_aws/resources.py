@@ -12,6 +12,8 @@ def install():
     for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         cached.cache_clear()
 
+    parsing.clean_json = _without_no_value(parsing.clean_json)
+
     from moto.iam.models import Role
 
     Role.put_policy = _as_text(Role.put_policy)
@@ -164,6 +166,16 @@ def install():
                 topic = sns_backends[account_id][region_name].get_topic(arn)
                 topic.policy = json.dumps(properties["PolicyDocument"])
             return cls(resource_name)
+
+
+def _without_no_value(clean):
+    """AWS::NoValue leaves an element of a list out; moto leaves a null."""
+
+    def clean_json(value, resources):
+        cleaned = clean(value, resources)
+        return [one for one in cleaned if one is not None] if isinstance(cleaned, list) else cleaned
+
+    return clean_json
 
 
 def _query(wanted):

@@ -64,7 +64,7 @@ def update(infra, built):
 
 def _owner_stack(infra, built):
     template = _yaml(infra / "template.yaml")
-    chosen = {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true"}
+    chosen = {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true", "CreateKey": "true"}
     parameters = _parameters(template, chosen | json.loads(os.environ.get("LOCAL_AWS_PARAMETERS", "{}")))
     return _translated(template, infra, built, parameters), parameters
 

@@ -13,7 +13,9 @@ def install():
     ResourceMap._delete_resource = _but_retained(ResourceMap._delete_resource)
 
     def publish(_, resource_name, cloudformation_json, account_id, region_name, **__):
-        made = lambda_backends[account_id][region_name].publish_version(cloudformation_json["Properties"]["FunctionName"])
+        made = lambda_backends[account_id][region_name].publish_version(
+            cloudformation_json["Properties"]["FunctionName"]
+        )
         version = LambdaVersion({"Version": made.version})
         version.physical_resource_id = made.function_arn
         return version

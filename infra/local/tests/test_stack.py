@@ -45,6 +45,17 @@ def test_what_is_known_is_made():
     assert "Made" in [made.name for made in iam_backends[RECEIVER]["aws"].get_roles()]
 
 
+def test_no_value_leaves_an_element_out():
+    from moto.iam.models import iam_backends
+
+    never, nothing = {"Never": {"Fn::Equals": ["a", "b"]}}, {"Ref": "AWS::NoValue"}
+    trust = {"Statement": [{"Fn::If": ["Never", {"Sid": "never"}, nothing]}, {"Sid": "always"}]}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "Trusting", "AssumeRolePolicyDocument": trust}}
+    stack.create(RECEIVER, "six", {"Conditions": never, "Resources": {"Role": role}}, {})
+    [made] = [one for one in iam_backends[RECEIVER]["aws"].get_roles() if one.name == "Trusting"]
+    assert json.loads(made.assume_role_policy_document) == {"Statement": [{"Sid": "always"}]}
+
+
 def test_parameters_are_chosen_or_have_a_default():
     template = {"Parameters": {"A": {"Type": "String", "Default": "a"}, "B": {"Type": "Number", "Default": 2}, "C": {}}}
     assert stack._parameters(template, {"C": "c", "D": "no such parameter"}) == {"A": "a", "B": "2", "C": "c"}

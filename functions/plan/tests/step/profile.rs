@@ -56,8 +56,13 @@ async fn a_profile_that_is_a_secret_is_refused_and_not_quoted() {
 }
 
 #[tokio::test]
-async fn a_wrong_field_of_a_profile_is_a_problem_like_any_other() {
+async fn a_wrong_field_of_a_profile_is_a_problem_that_names_the_profile() {
     let world = with(r#"{"Receivers": [{"AccountId": "222222222222"}], "Colour": "red", "TimeoutMinutes": 0}"#);
-    let problems = problems(&world, from_profile()).await;
-    assert!(problems[0].starts_with("TimeoutMinutes") && problems[1].starts_with("Colour"), "{problems:?}");
+    let mut request = from_profile();
+    request["Tags"] = json!(7);
+    let mut problems = problems(&world, request).await;
+    problems.sort_unstable();
+    let begin = ["Colour of the profile web", "Tags = 7", "TimeoutMinutes of the profile web = 0"];
+    assert!(problems.iter().zip(begin).all(|(problem, begin)| problem.starts_with(begin)), "{problems:?}");
+    assert_eq!(problems.len(), begin.len());
 }
