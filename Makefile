@@ -12,7 +12,7 @@ PACKAGE := $(TOOLS)/package
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench-waiting bench-scale package lint local build setup fmt clean
+.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench-waiting bench-scale bench-cold-start package lint local build setup fmt clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
@@ -42,6 +42,11 @@ bench-waiting: build setup ## Measure how late a bake notices that an image is r
 
 bench-scale: build setup ## Bake for 10 and for 1,000 receivers, and count what it costs
 	$(PYTHON) tests/bench/scale.py --functions $(FUNCTIONS)
+
+bench-cold-start: setup ## Measure what it costs to start each function of make package, beside boto3 and Node.js
+	@tests/bench/setup-peers.sh $(TOOLS)/peers $(PYTHON)
+	$(PYTHON) tests/bench/cold_start.py --target $(CARGO_TARGET_DIR) --peers $(TOOLS)/peers \
+	  --emulator $(LOCAL)/rie/aws-lambda-rie-x86_64
 
 test-local: setup
 	$(PYTHON) -m pytest -q infra/local/tests tests/rules
