@@ -98,6 +98,8 @@ fn fault(dice: &mut Dice, names: &[String]) -> Value {
     let (service, action) = *dice.one_of(&actions);
     let (short, slow, denied) = codes(service);
     let error = *dice.one_of(&[short, slow, denied, "ConnectionReset", "Runtime.ExitError"]);
+    // Whoever is not allowed to do something has not done it.
+    let when = if error == denied { "before" } else { when };
     json!({
         "service": service, "action": action, "function": "ami-bakery-*", "when": when, "error": error,
         "times": 1 + dice.below(6),
