@@ -51,14 +51,14 @@ def _serve(arguments):
     endpoint = f"http://127.0.0.1:{server.port}"
     work = (arguments.dir or ROOT / f"target/local-aws/run-{server.port}").resolve()
     work.mkdir(parents=True, exist_ok=True)
-    host = Host(endpoint, work, arguments.emulator)
+    host = Host(endpoint, arguments.functions.resolve(), work, arguments.emulator)
     try:
         application.install(endpoint, host)
         receivers = [account for account in os.environ.get("LOCAL_AWS_RECEIVERS", RECEIVERS).split(",") if account]
         if not arguments.no_stack:
             from . import stack
 
-            stack.deploy(ROOT / "infra", arguments.functions.resolve(), receivers)
+            stack.deploy(ROOT / "infra", host.built, receivers)
         application.ready = True
         print(f"local AWS ready: {endpoint} (owner 111111111111, receivers {', '.join(receivers)})", flush=True)
         # The signal may reach another thread, and then nothing but time wakes this one.

@@ -18,8 +18,8 @@ MOST_PAYLOAD, MOST_ANSWER, MOST_EVENT = 6_291_456, 6_291_556, 1_048_576
 class Host:
     """Runs the functions of one local AWS."""
 
-    def __init__(self, endpoint, work, emulators):
-        self.endpoint, self.work = endpoint, work
+    def __init__(self, endpoint, built, work, emulators):
+        self.endpoint, self.built, self.work = endpoint, built, work
         self.emulator = (
             emulators / f"aws-lambda-rie-{'arm64' if platform.machine() in ('aarch64', 'arm64') else 'x86_64'}"
         )

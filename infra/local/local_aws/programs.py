@@ -3,7 +3,6 @@
 import io
 import math
 import os
-import pathlib
 import zipfile
 
 from .clock import clock
@@ -47,7 +46,7 @@ def program_of(function, host):
     """What a function runs: one that comes from the stack's bucket runs where it was built, it is large; else what is
     in its package."""
     if "S3Key" in function.code:
-        return pathlib.Path(function.code["S3Key"])
+        return built_program(host.built, function.code["S3Key"])
     folder = host.work / "code" / f"{function.function_name}-{function.code_sha_256.replace('/', '_')[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "bootstrap"
