@@ -66,8 +66,8 @@ lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the st
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(TOOLS)/bin/cargo-deny --log-level error check licenses bans sources
-	$(LOCAL)/venv/bin/ruff check infra/local infra/lint tests
-	$(LOCAL)/venv/bin/ruff format --check infra/local infra/lint tests
+	$(LOCAL)/venv/bin/ruff check infra/local infra/lint infra/package tests
+	$(LOCAL)/venv/bin/ruff format --check infra/local infra/lint infra/package tests
 	$(LOCAL)/venv/bin/cfn-lint infra/template.yaml infra/receiver.yaml
 	@infra/lint/setup.sh $(LINT) $(PYTHON)
 	$(LINT)/venv/bin/checkov --config-file infra/lint/checkov.yaml
@@ -94,7 +94,7 @@ $(TOOLS)/bin/cargo-%:
 
 fmt: ## Format everything
 	cargo fmt --all
-	$(LOCAL)/venv/bin/ruff format infra/local infra/lint tests
+	$(LOCAL)/venv/bin/ruff format infra/local infra/lint infra/package tests
 
 clean: ## Remove everything that was built or set up
 	cargo clean

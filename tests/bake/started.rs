@@ -121,7 +121,10 @@ async fn a_profile_that_nobody_has_written_is_told_on_the_instance() {
     tag(&world.owner, &world.instance, &[(BAKE, "nope")]).await;
     let failed = told(&world, "failed").await;
     let reason = &failed["reason"];
-    assert!(reason.contains("there is no SSM parameter /ami-bakery/profiles/nope"), "{reason}");
+    let missing = "there is no SSM parameter /ami-bakery/profiles/nope";
+    assert!(reason.contains(missing), "{reason}");
+    let log = world.aws.log("start");
+    assert!(log.lines().any(|line| line.contains("the bake failed") && line.contains(missing)), "{log}");
     assert!(world.images(OWNER).await.is_empty(), "nothing is touched");
     until("the request is answered", async || !story(&world).await.contains_key("bake")).await;
     // Corrected, it bakes, and the reason goes.

@@ -82,7 +82,9 @@ def main():
     ]
     out = arguments.target / "bench/cold-start.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"rounds": arguments.rounds, "rows": rows, "required": REQUIRED, "missed": missed}, indent=1))
+    out.write_text(
+        json.dumps({"rounds": arguments.rounds, "rows": rows, "required": REQUIRED, "missed": missed}, indent=1)
+    )
     show(rows)
     sys.exit(f"missed: {', '.join(missed)}" if missed else None)
 

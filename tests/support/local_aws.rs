@@ -42,6 +42,7 @@ impl Call {
 pub struct LocalAws {
     process: Child,
     endpoint: String,
+    logs: PathBuf,
 }
 
 impl LocalAws {
@@ -54,11 +55,12 @@ impl LocalAws {
     pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
         let target = target_dir(root);
+        let logs = target.join(format!("local-aws/tests/{}", std::process::id()));
         let mut process = Command::new(target.join("local-aws/venv/bin/python"))
             .args(["-m", "local_aws", "serve", "--functions"])
             .arg(target.join("debug"))
             .arg("--dir")
-            .arg(target.join(format!("local-aws/tests/{}", std::process::id())))
+            .arg(&logs)
             .current_dir(root)
             .env("PYTHONPATH", root.join("infra/local"))
             .env("LOCAL_AWS_PORT", "0")
@@ -74,7 +76,12 @@ impl LocalAws {
         });
         // Read on, so that it never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, endpoint: ready.expect("the local AWS says when it is ready") }
+        Self { process, endpoint: ready.expect("the local AWS says when it is ready"), logs }
+    }
+
+    /// What a function has logged so far.
+    pub fn log(&self, function: &str) -> String {
+        std::fs::read_to_string(self.logs.join(format!("ami-bakery-{function}.log"))).expect("it has run")
     }
 
     fn url(&self, path: &str) -> String {
