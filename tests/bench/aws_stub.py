@@ -29,6 +29,8 @@ class Stub:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # One packet an answer: with two, each waits 40 ms for an acknowledgement.
+            wbufsize, disable_nagle_algorithm = -1, True
 
             def do_POST(self):
                 begun = time.perf_counter()
