@@ -1,6 +1,6 @@
 """Builds what is deployed: `make package`.
 
-In target/package, for each architecture: a zip a function, the same bytes for the same sources wherever they are built,
+In target/package, for each architecture: a zip a function, meant to be the same bytes wherever they are built,
 and a template that names them; an SBOM a function, as CycloneDX writes it; and SHA256SUMS of all.
 """
 

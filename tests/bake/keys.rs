@@ -157,10 +157,12 @@ async fn an_account_that_does_not_exist_costs_the_others_nothing() {
     world.assert_nothing_is_left_open().await;
 }
 
-/// The key that the stack makes, if it is asked to.
+/// The key that the stack makes, if it is asked to, and whose policy leaves this account only what a bake needs.
 #[tokio::test]
 async fn under_the_stack_s_own_key_a_receiver_can_copy_and_make_no_grant_of_its_own() {
-    let world = World::new().await;
+    let administrator = format!("arn:aws:iam::{OWNER}:role/KeyAdministrator");
+    let parameters = json!({"KeyAdministratorArn": administrator}).to_string();
+    let world = World::with(&[("LOCAL_AWS_PARAMETERS", &parameters)]).await;
     let kms = world.owner.kms();
     let found = kms.describe_key().key_id("alias/ami-bakery").send().await.expect("the stack has made it");
     let key = found.key_metadata().and_then(|key| key.arn()).expect("an ARN").to_owned();

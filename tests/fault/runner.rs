@@ -50,7 +50,7 @@ pub async fn one(scene: &mut Scene, combination: &Combination) -> Row {
     let struck = match scenario {
         // The sweep only begins when the run has ended.
         Scenario::Swept => scene.is_struck(faults.len()).await && scene.is_closed().await,
-        _ => scene.aws.faults()[..faults.len()].iter().all(|fault| fault["struck"].as_u64() > Some(0)),
+        _ => scene.has_struck(faults.len()),
     };
     judge(scene, combination, Trial { name, ended, again, struck, excused: Vec::new() }).await
 }

@@ -102,11 +102,16 @@ impl Scene {
         }
     }
 
-    /// Waits until each of the first faults has struck.
+    /// Whether each of the first faults has struck.
+    pub fn has_struck(&self, faults: usize) -> bool {
+        self.aws.faults()[..faults].iter().all(|fault| fault["struck"].as_u64() > Some(0))
+    }
+
+    /// Waits until they have.
     #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
     pub async fn is_struck(&self, faults: usize) -> bool {
         for _ in 0..1200 {
-            if self.aws.faults()[..faults].iter().all(|fault| fault["struck"].as_u64() > Some(0)) {
+            if self.has_struck(faults) {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -10,7 +10,6 @@ def install():
 
     LambdaStorage.publish_version = _kept(LambdaStorage.publish_version)
     ResourceMap.update = _functions_first(ResourceMap.update)
-    ResourceMap._delete_resource = _but_retained(ResourceMap._delete_resource)
 
     def publish(_, resource_name, cloudformation_json, account_id, region_name, **__):
         made = lambda_backends[account_id][region_name].publish_version(
@@ -50,11 +49,3 @@ def _functions_first(update):
         update(resources, template, parameters)
 
     return in_order
-
-
-def _but_retained(delete):
-    def delete_resource(resources, parsed_resource, resource_json):
-        if resource_json.get("DeletionPolicy") != "Retain":
-            delete(resources, parsed_resource, resource_json)
-
-    return delete_resource
