@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// AWS seconds a second, while nothing is at work; and how long a grant that is new cannot be used.
 const VARIABLES: [(&str, &str); 2] = [("LOCAL_AWS_SPEED", "3600"), ("LOCAL_AWS_SWITCH_GRANT_SECONDS", "20")];
+/// AWS seconds: more than all rounds of a sweep and the next one need.
+const PATIENCE: f64 = 4.0 * 3600.0;
 /// Someone that the owner knows, and AMI Bakery does not.
 pub const FRIEND: &str = "999999999999";
 
@@ -108,32 +110,37 @@ impl Scene {
     }
 
     /// Waits until they have.
-    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
     pub async fn is_struck(&self, faults: usize) -> bool {
-        for _ in 0..1200 {
-            if self.has_struck(faults) {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        false
+        self.comes_true(async || self.has_struck(faults)).await
     }
 
     /// Waits until the ledger is empty: after a run that could not clean up, that takes a sweep.
-    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
     pub async fn is_closed(&self) -> bool {
         let s3 = self.owner.s3();
         let buckets = s3.list_buckets().send().await.expect("buckets are listed");
         let bucket = buckets.buckets().iter().filter_map(|one| one.name()).find(|name| name.starts_with("ami-bakery"));
         let bucket = bucket.expect("the stack's bucket");
-        for _ in 0..1200 {
+        let is_empty = async || {
             let found = s3.list_objects_v2().bucket(bucket).prefix("open/").send().await.expect("objects are listed");
-            if found.contents().is_empty() {
+            found.contents().is_empty()
+        };
+        self.comes_true(is_empty).await
+    }
+
+    /// Whether this becomes so before AWS's clock, which a slow machine does not hurry, has gone on for too long.
+    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
+    pub async fn comes_true(&self, is_so: impl AsyncFn() -> bool) -> bool {
+        let end = self.aws.now() + PATIENCE;
+        loop {
+            let now = self.aws.now();
+            if is_so().await {
                 return true;
+            }
+            if now > end {
+                return false;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        false
     }
 }
 

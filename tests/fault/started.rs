@@ -8,7 +8,6 @@ use crate::table::{Row, check, write};
 use ami_bakery_tests::local_aws::RECEIVERS;
 use ami_bakery_tests::world::{MACHINE, at_in_two_hours, profile, tag};
 use serde_json::json;
-use std::time::Duration;
 
 async fn scene(variables: &[(&str, &str)]) -> Scene {
     let scene = Scene::with(variables).await;
@@ -19,17 +18,14 @@ async fn scene(variables: &[(&str, &str)]) -> Scene {
 }
 
 /// The runs, as soon as there is one.
-#[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
 async fn runs(scene: &Scene) -> Vec<String> {
-    let list = || scene.owner.sfn().list_executions().state_machine_arn(MACHINE).send();
-    for _ in 0..400 {
-        let found = list().await.expect("executions are listed");
-        if !found.executions().is_empty() {
-            return found.executions().iter().map(|one| one.execution_arn().to_owned()).collect();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("nothing is started");
+    let list = async || {
+        let found = scene.owner.sfn().list_executions().state_machine_arn(MACHINE).send().await;
+        let found = found.expect("executions are listed");
+        found.executions().iter().map(|one| one.execution_arn().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(scene.comes_true(async || !list().await.is_empty()).await, "nothing is started");
+    list().await
 }
 
 async fn judged(mut scene: Scene, state: &str, fault: &str, faults: usize) -> Row {

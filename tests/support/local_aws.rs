@@ -126,6 +126,13 @@ impl LocalAws {
         ureq::put(self.url("stack")).send_json(json!({"functions": functions})).expect("the stack is updated");
     }
 
+    /// AWS seconds since the epoch.
+    pub fn now(&self) -> f64 {
+        let mut answer = ureq::get(self.url("clock")).call().expect("the local AWS answers");
+        let clock: Value = answer.body_mut().read_json().expect("the clock is JSON");
+        clock["now"].as_f64().expect("the time")
+    }
+
     /// From now on AWS time passes so many times as fast as ours while everything waits.
     pub fn pass(&self, speed: u32) {
         ureq::put(self.url("clock")).send_json(json!({"speed": speed})).expect("the speed is understood");
