@@ -2,6 +2,7 @@
 //! AWS clients, and the runner that every function's `main` hands over to.
 
 pub mod aws;
+pub mod cost;
 pub mod error;
 pub mod form;
 #[cfg(feature = "kms")]

@@ -1,5 +1,6 @@
 //! How a bake ended.
 
+use crate::cost::EstimatedCost;
 use crate::ids::{AccountId, BakeId, ImageId, KeyArn, OrganizationArn, Region};
 use crate::plan::{InstanceState, Route};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,8 @@ pub struct Outcome {
     /// judged it: `aws kms revoke-grant` takes it back.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub strange_grants: Vec<StrangeGrant>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub estimated_cost: Option<EstimatedCost>,
     /// What a person should know and may well want.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
@@ -69,6 +72,9 @@ pub struct DeliveryOutcome {
     pub kms_key_id: Option<KeyArn>,
     #[serde(rename = "SizeGiB", skip_serializing_if = "Option::is_none", default)]
     pub size_gib: Option<u64>,
+    /// US dollars that this account pays for the snapshots of its image, at most.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub storage_per_month: Option<f64>,
     /// Of a temporary instance that the image was made of: whether it was sealed before. One that was not keeps what
     /// should be each machine's own, such as its Windows security identifiers.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -130,6 +136,7 @@ mod tests {
             image_id: None,
             kms_key_id: None,
             size_gib: None,
+            storage_per_month: None,
             sealed: None,
             error: None,
             reason: (n % 2 == 1).then(|| "because of \"quotes\" and so on".to_owned()),
@@ -146,6 +153,7 @@ mod tests {
             report: "s3://bucket/report.json".into(),
             deliveries: (0..deliveries).map(delivery).collect(),
             strange_grants: Vec::new(),
+            estimated_cost: None,
             warnings: Vec::new(),
         }
     }

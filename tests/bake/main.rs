@@ -1,5 +1,6 @@
 //! Whole bakes on the local AWS: the template itself, real binaries, the real runtime API, the real wire.
 
+mod costs;
 mod delivered;
 mod keys;
 mod refused;

@@ -96,6 +96,7 @@ fn outcome() -> Outcome {
         report: "s3://bucket/bakes/web-1/report.json".to_owned(),
         deliveries: Vec::new(),
         strange_grants: Vec::new(),
+        estimated_cost: None,
         warnings: Vec::new(),
     }
 }
@@ -171,7 +172,7 @@ pub fn values(variable: &str) -> Vec<Value> {
         "left" | "lost" => vec![json!(false), json!(true)],
         "strange" => vec![json!([strange()]), json!([])],
         "instance" => instances().into_iter().chain([Value::Null]).collect(),
-        "attempt" | "looks" | "copyLooks" | "hopLooks" => vec![json!(1)],
+        "attempt" | "looks" | "allLooks" | "copyLooks" | "hopLooks" => vec![json!(1)],
         "imageStartedAt" | "copyStartedAt" | "hopStartedAt" | "instanceStartedAt" => {
             vec![json!("2026-11-24T01:54:00Z")]
         }

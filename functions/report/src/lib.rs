@@ -2,6 +2,7 @@
 
 mod tally;
 
+use bakery::cost::{EstimatedCost, Hop, Work};
 use bakery::ids::{ImageId, Region, SnapshotId};
 use bakery::ledger::Claim;
 use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome, StrangeGrant};
@@ -38,11 +39,19 @@ pub enum Input {
         run: Run,
         region: PlannedRegion,
         results: Vec<ChildResult>,
+        /// At the owner's copy in the Region.
+        looks: u64,
         failure: Option<Failure>,
         strange: Vec<StrangeGrant>,
     },
     /// How the bake ended.
-    Bake { plan: Box<Plan>, image: Option<MadeImage>, failure: Option<Failure> },
+    Bake {
+        plan: Box<Plan>,
+        image: Option<MadeImage>,
+        /// At the golden image.
+        looks: u64,
+        failure: Option<Failure>,
+    },
 }
 
 /// The golden image, as far as the run got with it.
@@ -52,6 +61,9 @@ pub struct MadeImage {
     pub image_id: ImageId,
     /// Known once it is available.
     pub snapshot_ids: Option<Vec<SnapshotId>>,
+    /// The same.
+    #[serde(rename = "SizeGiB")]
+    pub size_gib: Option<u64>,
     pub instance: Option<InstanceState>,
 }
 
@@ -100,13 +112,13 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             clients.store.put(&failure_key(&run.name, &delivery.region, delivery.index), &failure).await?;
             Ok(Output::Noted {})
         }
-        Input::Region { run, region, results, failure, strange } => {
-            let results = tally::region(&clients.store, &run.name, &region, &results, failure, strange).await?;
+        Input::Region { run, region, results, looks, failure, strange } => {
+            let results = tally::region(&clients.store, &run.name, &region, &results, looks, failure, strange).await?;
             clients.store.put(&results_key(&run.name, &region.region), &results).await?;
             let (delivered, failed) = count(&results.deliveries);
             Ok(Output::Region { region: region.region, delivered, failed })
         }
-        Input::Bake { plan, image, failure } => bake(clients, *plan, image, failure).await,
+        Input::Bake { plan, image, looks, failure } => bake(clients, *plan, image, looks, failure).await,
     }
 }
 
@@ -119,6 +131,7 @@ async fn bake(
     clients: &Clients,
     plan: Plan,
     image: Option<MadeImage>,
+    looks: u64,
     failure: Option<Failure>,
 ) -> Result<Output, StepError> {
     let (mut deliveries, mut strange_grants) = (Vec::new(), Vec::new());
@@ -126,17 +139,23 @@ async fn bake(
     // The image is shared, and keys are opened, only once its snapshots are known.
     let began = image.as_ref().is_some_and(|image| image.snapshot_ids.is_some());
     let mut left_open = false;
+    let size_gib = image.as_ref().and_then(|image| image.size_gib).unwrap_or(0);
+    let (mut work, mut owner_gib) = (Work::of_bake(plan.bake.instance_id.is_some(), looks), size_gib);
     for region in &plan.regions {
         let found: Option<RegionResults> =
             clients.store.get(&results_key(&plan.run.name, &region.region)).await?.map(|stored| stored.value);
         let results = match found {
             Some(results) => {
                 left_open |= results.failure.is_some() || results.dead > 0;
+                let is_kept = results.shared || (plan.keep_hops && results.failure.is_none());
+                let hop = region.hop.as_ref().map(|_| if is_kept { Hop::Kept } else { Hop::Removed });
+                work += results.work + Work::of_region(hop);
+                owner_gib += if hop == Some(Hop::Kept) { size_gib } else { 0 };
                 results
             }
             None => {
                 left_open |= began;
-                tally::region(&clients.store, &plan.run.name, region, &[], failure.clone(), Vec::new()).await?
+                tally::region(&clients.store, &plan.run.name, region, &[], 0, failure.clone(), Vec::new()).await?
             }
         };
         stopped_by = stopped_by.or(results.failure);
@@ -144,6 +163,13 @@ async fn bake(
         strange_grants.extend(results.strange_grants);
     }
     let (delivered, failed) = count(&deliveries);
+    let gib = |is_owner: bool| -> u64 {
+        let here = &clients.here.account_id;
+        let own =
+            deliveries.iter().filter(|one| one.storage_per_month.is_some() && (&one.account_id == here) == is_owner);
+        own.filter_map(|one| one.size_gib).sum()
+    };
+    let estimated_cost = EstimatedCost::new(work, delivered, owner_gib + gib(true), gib(false));
     let (image_id, instance) = image.map_or((None, None), |image| (Some(image.image_id), image.instance));
     let report = Outcome {
         bake_id: plan.bake.bake_id.clone(),
@@ -155,6 +181,7 @@ async fn bake(
         delivered,
         failed,
         strange_grants,
+        estimated_cost: Some(estimated_cost),
         warnings: plan.warnings.clone(),
         report: clients.store.name(&report_key(&plan.bake.bake_id)),
         deliveries,

@@ -1,6 +1,7 @@
 //! How each planned delivery ended. One without a result has failed: a delivery is never unknown.
 
 use bakery::StepError;
+use bakery::cost::{Work, storage_per_month};
 use bakery::ids::{BakeId, ImageId};
 use bakery::outcome::{DeliveryOutcome, DeliveryStatus, StrangeGrant};
 use bakery::plan::{Delivery, Failure, PlannedRegion, Route};
@@ -24,6 +25,12 @@ pub struct RegionResults {
     /// What others than the owner have granted on the owner's keys.
     #[serde(default)]
     pub strange_grants: Vec<StrangeGrant>,
+    /// What the deliveries took, and the looks at the owner's copy in the Region.
+    #[serde(default)]
+    pub work: Work,
+    /// Whether the image itself stays shared.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 /// What a child execution answered. One that died answers nothing that can be read.
@@ -39,6 +46,12 @@ struct Ended {
     #[serde(rename = "SizeGiB")]
     size_gib: Option<u64>,
     error: Option<String>,
+    /// At images and instances.
+    #[serde(default)]
+    looks: u64,
+    /// Whether it uses the owner's image.
+    #[serde(default)]
+    shared: bool,
     /// If it became another than was planned.
     route: Option<Route>,
     /// Of a temporary instance, whether it was sealed before it was imaged.
@@ -62,6 +75,7 @@ pub async fn region(
     run: &BakeId,
     region: &PlannedRegion,
     results: &[ChildResult],
+    looks: u64,
     failure: Option<Failure>,
     strange_grants: Vec<StrangeGrant>,
 ) -> Result<RegionResults, StepError> {
@@ -69,6 +83,8 @@ pub async fn region(
     let ended: HashMap<_, _> =
         results.iter().filter_map(|result| result.0.as_ref()).map(|end| (end.index, end)).collect();
     let dead = planned.iter().filter(|delivery| ended.get(&delivery.index).is_none_or(|end| end.left)).count();
+    let work = planned.iter().map(|delivery| work(delivery, ended.get(&delivery.index).copied())).sum::<Work>();
+    let shared = ended.values().any(|end| end.shared);
     let outcomes = planned.into_iter().map(|delivery| {
         let (ended, failure) = (ended.get(&delivery.index).copied(), failure.as_ref());
         async move {
@@ -84,7 +100,17 @@ pub async fn region(
     });
     // In the order of the plan.
     let deliveries = stream::iter(outcomes).buffered(READ_AT_ONCE).try_collect().await?;
-    Ok(RegionResults { deliveries, failure, dead, strange_grants })
+    Ok(RegionResults { deliveries, failure, dead, strange_grants, work: work + Work::of_looks(looks), shared })
+}
+
+/// What a delivery took. One that never began took nothing.
+fn work(delivery: &Delivery, ended: Option<&Ended>) -> Work {
+    match ended {
+        None => Work::default(),
+        Some(_) if delivery.problem.is_some() => Work::IMPOSSIBLE,
+        Some(_) if delivery.image_id.is_some() => Work::MADE_BEFORE,
+        Some(end) => Work::of_delivery(end.route.unwrap_or(delivery.route), end.error.is_none(), end.looks),
+    }
 }
 
 fn outcome(
@@ -102,6 +128,7 @@ fn outcome(
         image_id: None,
         kms_key_id: delivery.kms_key_id.clone(),
         size_gib: None,
+        storage_per_month: None,
         sealed: None,
         error: Some(error),
         reason: Some(reason),
@@ -110,10 +137,12 @@ fn outcome(
         return failed(noted.error.clone(), noted.reason());
     }
     match ended {
-        Some(Ended { image_id: Some(image_id), size_gib, sealed, error: None, .. }) => DeliveryOutcome {
+        Some(Ended { image_id: Some(image_id), size_gib, sealed, shared, error: None, .. }) => DeliveryOutcome {
             status: DeliveryStatus::Delivered,
             image_id: Some(image_id.clone()),
             size_gib: *size_gib,
+            // An image that is only shared is its owner's to pay for.
+            storage_per_month: size_gib.filter(|_| !shared).map(storage_per_month),
             sealed: *sealed,
             error: None,
             reason: None,

@@ -39,6 +39,7 @@ fn outcome() -> Outcome {
         kms_key_id: Some(id(RECEIVER_KEY)),
         sealed: None,
         size_gib: Some(8),
+        storage_per_month: None,
         error: None,
         reason: None,
     };
@@ -54,6 +55,7 @@ fn outcome() -> Outcome {
         report: "s3://bucket/report.json".to_owned(),
         deliveries: (0..2).map(delivery).collect(),
         strange_grants: Vec::new(),
+        estimated_cost: None,
         warnings: Vec::new(),
     }
 }

@@ -99,11 +99,11 @@ fn of_delivery(delivery: &Delivery, failure: Value) -> Value {
 
 fn of_region(results: Value, failure: Value) -> Value {
     let region = samples::region(&run("web-1"), 2);
-    json!({"Mode": "Region", "Run": run("web-1"), "Region": region, "Results": results, "Failure": failure, "Strange": []})
+    json!({"Mode": "Region", "Run": run("web-1"), "Region": region, "Results": results, "Looks": 0, "Failure": failure, "Strange": []})
 }
 
 fn of_bake(image: Value, failure: Value) -> Value {
-    json!({"Mode": "Bake", "Plan": plan(), "Image": image, "Failure": failure})
+    json!({"Mode": "Bake", "Plan": plan(), "Image": image, "Looks": 3, "Failure": failure})
 }
 
 fn golden() -> Value {

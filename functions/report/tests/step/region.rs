@@ -36,7 +36,7 @@ async fn deliveries_are_kept_in_the_order_of_the_plan_with_image_key_and_size() 
     assert_eq!(output, counts(2, 0));
     let first = json!({
         "AccountId": RECEIVERS[0], "Region": REGION, "Route": "Copy", "Status": "Delivered",
-        "ImageId": COPIES[0], "KmsKeyId": RECEIVER_KEY, "SizeGiB": 28,
+        "ImageId": COPIES[0], "KmsKeyId": RECEIVER_KEY, "SizeGiB": 28, "StoragePerMonth": 1.4,
     });
     assert_eq!(kept(&world)["Deliveries"][0], first);
     assert_eq!(kept(&world)["Deliveries"][1]["AccountId"], RECEIVERS[1]);
