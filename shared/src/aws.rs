@@ -4,10 +4,13 @@ use crate::ids::{AccountId, Region};
 use crate::settings::{ReceiverRole, setting};
 use crate::time::Timestamp;
 use crate::{Context, StepError};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
@@ -48,8 +51,16 @@ impl Aws {
     ///
     /// # Errors
     /// `Unexpected` when the template's variables are missing.
-    pub async fn from_env() -> Result<Self, StepError> {
-        let config = aws_config::defaults(BehaviorVersion::latest())
+    pub fn from_env() -> Result<Self, StepError> {
+        let region = setting("AWS_REGION")?;
+        // One for all clients: else each reads the authorities and connects anew, in every invocation.
+        let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        // By hand, since Lambda gives what there is in the environment: no profiles, no containers, no metadata service.
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(aws_config::Region::new(region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .http_client(http.build_https())
             // Retries here are small: the state machine's are coarse, and the two multiply.
             .retry_config(RetryConfig::standard().with_max_attempts(2))
             .timeout_config(
@@ -57,15 +68,20 @@ impl Aws {
                     .connect_timeout(Duration::from_secs(5))
                     .operation_attempt_timeout(Duration::from_secs(15))
                     .build(),
-            )
-            .load()
-            .await;
+            );
+        config.set_endpoint_url(setting("AWS_ENDPOINT_URL").ok());
+        config.set_use_fips(setting("AWS_USE_FIPS_ENDPOINT").ok().map(|value| value == "true"));
         let account = setting("OWNER_ACCOUNT_ID")?;
-        let region = setting("AWS_REGION")?;
         let wrong = |rule: &'static str| StepError::new(crate::ErrorKind::Unexpected, rule);
         let here = Place { account_id: account.try_into().map_err(wrong)?, region: region.try_into().map_err(wrong)? };
         let external_id = setting("EXTERNAL_ID").ok().filter(|id| !id.is_empty());
-        Ok(Self::new(config, here, ReceiverRole::from_env()?, external_id, setting("AWS_LAMBDA_FUNCTION_NAME")?))
+        Ok(Self::new(
+            config.build(),
+            here,
+            ReceiverRole::from_env()?,
+            external_id,
+            setting("AWS_LAMBDA_FUNCTION_NAME")?,
+        ))
     }
 
     /// From its parts. `session` is the name under which receivers see the function.

@@ -1,5 +1,6 @@
 //! What every function's `main` hands over to.
 
+use crate::settings::setting;
 use crate::{Aws, ErrorKind, StepError};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Serves invocations until Lambda ends the process. Bad input is `InvalidRequest` with the path of the wrong field,
 /// a panic is `Unexpected`: whatever happens, `errorType` is one of [`ErrorKind`]'s names.
@@ -24,14 +26,28 @@ where
     I: DeserializeOwned,
     O: Serialize,
 {
-    lambda_runtime::tracing::init_default_subscriber();
-    let clients = clients(&Arc::new(Aws::from_env().await?))?;
+    write_log();
+    let clients = clients(&Arc::new(Aws::from_env()?))?;
     let (clients, handle) = (&clients, &handle);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let answer = AssertUnwindSafe(invoke(clients, handle, event.payload)).catch_unwind().await;
         answer.unwrap_or_else(|panic| Err(unexpected(panic.as_ref())))
     }))
     .await
+}
+
+/// Lines in the form and of the level that the function's logging settings ask for.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>
+fn write_log() {
+    let level = match setting("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().as_str() {
+        "FATAL" => LevelFilter::ERROR,
+        level => level.parse().unwrap_or(LevelFilter::INFO),
+    };
+    let lines = tracing_subscriber::fmt().with_target(false).without_time().with_max_level(level);
+    match setting("AWS_LAMBDA_LOG_FORMAT").as_deref() {
+        Ok("JSON") => lines.json().init(),
+        _ => lines.init(),
+    }
 }
 
 async fn invoke<C, I: DeserializeOwned, O: Serialize>(

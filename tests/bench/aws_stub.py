@@ -21,10 +21,10 @@ JSON = '{"__type": "AccessDeniedException", "message": "no", "Message": "no"}'
 
 
 class Stub:
-    """Serves until it is closed. `calls` has the seconds that each answer took here, without the network."""
+    """Serves until it is closed. `calls` has the seconds from the first line of each request to its sent answer."""
 
     def __init__(self, folder):
-        self.calls = []
+        self.calls, self._under_way = [], 0
         stub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,8 +32,12 @@ class Stub:
             # One packet an answer: with two, each waits 40 ms for an acknowledgement.
             wbufsize, disable_nagle_algorithm = -1, True
 
+            def parse_request(self):
+                self.begun = time.perf_counter()
+                stub._under_way += 1
+                return super().parse_request()
+
             def do_POST(self):
-                begun = time.perf_counter()
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, kind, body = refusal(self.headers)
                 self.send_response(status)
@@ -41,7 +45,9 @@ class Stub:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body.encode())
-                stub.calls.append(time.perf_counter() - begun)
+                self.wfile.flush()
+                stub.calls.append(time.perf_counter() - self.begun)
+                stub._under_way -= 1
 
             do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
 
@@ -61,6 +67,11 @@ class Stub:
         }
         for server in self._servers:
             threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def settle(self):
+        """Waits until each answer is in `calls`: its caller may have it sooner."""
+        while self._under_way:
+            time.sleep(0.0001)
 
     def close(self):
         for server in self._servers:
