@@ -180,9 +180,9 @@ def show(part, found):
         print("\n".join(f"{part}.{name:32} {value}" for name, value in found.items()), flush=True)
         return
     columns = [name for name in found[0] if name not in ("side", "runs")]
-    print(f"{'':12}" + "".join(f"{name.replace('_critical_path', ''):>15}" for name in columns))
+    print(f"{'':12}" + "".join(f"{name.replace('_critical_path', ''):>14}" for name in columns))
     for row in sorted(found, key=lambda row: (row["regions"], row["accounts"], row["side"])):
-        print(f"{row['side']:12}" + "".join(f"{row[name]:>15}" for name in columns), flush=True)
+        print(f"{row['side']:12}" + "".join(f"{row[name]:>14g}" for name in columns), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,16 +14,17 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from local_server import OWNER
-from scale import REGIONS, ROOT, execute, make_key, named, took
+from scale import IMAGE_FINISH_SECONDS, OWNER, REGIONS, ROOT, execute, make_key, named, took
 from waiting import small_image
 
 EVERYWHERE = (*REGIONS, "us-east-2")
 TEMPLATE = pathlib.Path(__file__).parent / "peers/shared.pkr.hcl"
 MACHINE_FILE = ROOT / "statemachines/bake.asl.json"
 GET_PACKER = "packer is not here; what Packer takes is left out. On Debian: apt-get install packer (1.6.6)"
-#: An image of so many GiB takes 36.7 s, which is a multiple of no poll.
+#: So many GiB, and how long an image of them takes, as `local_aws.rules.timing` has it: a multiple of no poll. What EC2
+#: tells of a snapshot is in whole seconds, too coarse to divide by.
 GIB = 5
+IMAGE_SECONDS = 15 + GIB / 0.3 + IMAGE_FINISH_SECONDS
 #: Seconds between Packer's looks; its own default is None, which comes out as 15.
 POLLS = {"packer": None, "packer, 2 s": 2}
 #: Packers are begun so many seconds apart: EC2 launches two instances a second.
@@ -67,7 +68,7 @@ class World:
 
 
 def row(side, regions, accounts, runs):
-    middle = {measure: statistics.median(one[measure] for one in runs) for measure in runs[0]}
+    middle = {measure: round(statistics.median(one[measure] for one in runs), 3) for measure in runs[0]}
     return {"side": side, "regions": regions, "accounts": accounts, **middle, "runs": runs}
 
 
@@ -95,7 +96,6 @@ def ours(world, regions, accounts, name, states):
         region: named(world.aws.client("ec2", region), f"shared-{name}-hop")[0] for region in there[1:]
     }
     whole = (found["stopDate"] - found["startDate"]).total_seconds()
-    # A plan asks for leave to grant with a dry run.
     return {**counted(world.aws, calls, images, whole), "invocations": len(invocations)}
 
 
@@ -150,8 +150,10 @@ def counted(aws, calls, images, whole):
     """What a side's calls and the images that it has made tell; `whole` is how long all of it took."""
     begun = next(one["time"] for one in calls if one["action"] == "CreateImage")
     ended = max(one["time"] for one in calls if one["action"] in LETS_IN)
-    chains = [took(aws.client("ec2", region), [image]) for region, image in images.items()]
-    critical = chains[0] + max(chains[1:], default=0)
+    for region, image in images.items():
+        seconds = took(aws.client("ec2", region), [image])
+        assert abs(seconds - IMAGE_SECONDS) <= 1, f"{image} took {seconds} s, not {IMAGE_SECONDS}"
+    critical = IMAGE_SECONDS * min(2, len(images))
     services = collections.Counter(one["service"] for one in calls)
     return {
         "critical_path": round(critical, 1),
