@@ -21,6 +21,7 @@ from shared_part import EVERYWHERE, ROOT, compare
 WHOLE_GIB, LONG_GIB = 37, 353
 LONG_RECEIVERS = 10
 REQUIRED = {
+    "whole.failures": 0,
     "whole.over_critical_path": 1.03,
     "whole.key_open_beyond_copy.p95": 20,
     "long.transitions": 40,
