@@ -12,7 +12,7 @@ PACKAGE := $(TOOLS)/package
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench-waiting bench-scale bench-cold-start package lint local build setup fmt clean
+.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench-waiting bench-scale bench-orchestration bench-cold-start package lint local build setup fmt clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
@@ -42,6 +42,9 @@ bench-waiting: build setup ## Measure how late a bake notices that an image is r
 
 bench-scale: build setup ## Bake for 10 and for 1,000 receivers, and count what it costs
 	$(PYTHON) tests/bench/scale.py --functions $(FUNCTIONS)
+
+bench-orchestration: build setup ## Bake beside Packer, and for 50 receivers in each of 6 Regions
+	$(PYTHON) tests/bench/orchestration.py --functions $(FUNCTIONS)
 
 bench-cold-start: setup ## Measure what it costs to start each function of make package, beside boto3 and Node.js
 	@tests/bench/setup-peers.sh $(TOOLS)/peers $(PYTHON)

@@ -10,7 +10,8 @@ const MOST_LOOKS: u64 = 100;
 /// With fewer an image is noticed too late, with more it is looked at too often: `make bench-waiting`.
 const LOOKS: u64 = 10;
 const LONG: u64 = 2_280;
-const SHORTEST_WAIT: u64 = 5;
+/// The shortest wait is a fortieth of the time so far, within these: what takes a minute is noticed the sooner for it.
+const SHORTEST_WAIT: (u64, u64) = (2, 5);
 /// Nobody waits longer than this to hear that an image has failed.
 const LONGEST_WAIT: u64 = 600;
 /// The longest wait while an image that takes `LONG` may be ready, and while one may that is later than foreseen.
@@ -55,6 +56,10 @@ pub struct Sight {
 }
 
 impl Sight {
+    fn shortest(&self) -> u64 {
+        (self.waited / 40).clamp(SHORTEST_WAIT.0, SHORTEST_WAIT.1)
+    }
+
     fn moving(&self) -> u64 {
         self.waited.saturating_sub(START)
     }
@@ -84,9 +89,9 @@ impl Sight {
             // What has not begun to move is left alone for longer each time.
             0 => (START + self.gib / MOST_GIB_A_SECOND).saturating_sub(self.waited).max(self.waited / 3),
             1..=99 => self.rest().min(3 * self.waited),
-            _ => SHORTEST_WAIT,
+            _ => self.shortest(),
         };
-        let rest = rest.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+        let rest = rest.clamp(self.shortest(), LONGEST_WAIT);
         // Half of the looks may be quick; the others share what is left of the time.
         if self.looks < MOST_LOOKS / 2 {
             return rest;
@@ -99,7 +104,7 @@ impl Sight {
         let earliest = known.soonest * 100 / LAST_BEGINS.1;
         let latest = known.latest * 100 / LAST_BEGINS.0 + FINISH + 1;
         if moving >= latest {
-            return (self.waited / 100).clamp(SHORTEST_WAIT, LONGEST_WAIT_IF_LATE);
+            return (self.waited / 100).clamp(self.shortest(), LONGEST_WAIT_IF_LATE);
         }
         // It may be ready from now, or from the earliest, to the latest: the looks that are left divide that evenly.
         let left = LOOKS.saturating_sub(self.looks + 1).max(1);
@@ -111,7 +116,7 @@ impl Sight {
             1 => LONGEST_WAIT,
             _ => moving / 60,
         };
-        let gap = ((latest - from) / left).min(most).max(SHORTEST_WAIT);
+        let gap = ((latest - from) / left).min(most).max(self.shortest());
         if moving < earliest { earliest + FINISH - moving + gap } else { gap }
     }
 }
@@ -146,14 +151,15 @@ mod tests {
     fn the_wait_ends_when_it_may_be_ready() {
         // It moves for 980 to 1,049 s, and nine looks are left for what is between.
         assert_eq!(sight(START + 530, 53).check_after_seconds(), 980 + FINISH - 530 + 7);
-        assert_eq!(sight(100, 100).check_after_seconds(), SHORTEST_WAIT, "only the image itself is missing");
+        let only_the_image = [30, 100, 1_000].map(|waited| sight(waited, 100).check_after_seconds());
+        assert_eq!(only_the_image, [2, 2, 5], "only the image itself is missing");
         assert_eq!(sight(3_615, 20).check_after_seconds(), LONGEST_WAIT);
     }
 
     #[test]
     fn before_anything_moves_its_size_says_how_long_to_leave_it_alone() {
         let of = |gib, waited| Sight { gib, ..sight(waited, 0) }.check_after_seconds();
-        assert_eq!((of(1, START), of(1_000, START), of(1_000, 900)), (SHORTEST_WAIT, 500, 300));
+        assert_eq!((of(1, START), of(1_000, START), of(1_000, 900)), (5, 500, 300));
     }
 
     #[test]

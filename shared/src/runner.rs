@@ -39,9 +39,10 @@ where
 /// Lines in the form and of the level that the function's logging settings ask for.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>
 fn write_log() {
-    let level = match setting("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().as_str() {
-        "FATAL" => LevelFilter::ERROR,
-        level => level.parse().unwrap_or(LevelFilter::INFO),
+    let level = match setting("AWS_LAMBDA_LOG_LEVEL").as_deref() {
+        Ok("FATAL") => LevelFilter::ERROR,
+        Ok(level) => level.parse().unwrap_or(LevelFilter::INFO),
+        Err(_) => LevelFilter::INFO,
     };
     let lines = tracing_subscriber::fmt().with_target(false).without_time().with_max_level(level);
     match setting("AWS_LAMBDA_LOG_FORMAT").as_deref() {

@@ -85,18 +85,26 @@ def bake(count, regions, functions):
 
 
 def measured(aws, accounts, regions):
+    keys, ran = baked(aws, accounts, regions)
+    left = sum(len(aws.client("kms", region).list_grants(KeyId=arn)["Grants"]) for region, arn in keys.items())
+    return {"receivers": len(accounts), "regions": len(regions), **numbers(aws, *ran), "grants_left": left}
+
+
+def baked(aws, accounts, regions, gib=37):
+    """The owner's keys by Region, and of a bake of so large a volume: outcome, calls, history of the execution and of
+    each delivery, and what DescribeExecution tells."""
     ec2, s3, sfn = aws.client("ec2"), aws.client("s3"), aws.client("stepfunctions")
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     keys = {region: make_key(aws.client("kms", region)) for region in regions[1:]}
     with ThreadPoolExecutor(8) as pool:
         there = itertools.product(accounts, regions[1:])
         list(pool.map(lambda one: make_key(reader(aws, one[0], "kms", one[1], "Administrator")), there))
-    volume = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 37, "Encrypted": True, "KmsKeyId": key}}
+    volume = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": gib, "Encrypted": True, "KmsKeyId": key}}
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     run = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, BlockDeviceMappings=[volume])
     instance = run["Instances"][0]["InstanceId"]
     ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1})
-    bucket = next(one["Name"] for one in s3.list_buckets()["Buckets"] if one["Name"].startswith("ami-bakery"))
+    bucket = bucket_of(s3)
     listed = [{"AccountId": account, "Regions": regions} for account in accounts]
     s3.put_object(Bucket=bucket, Key="receivers/all.json", Body=json.dumps(listed))
     # The hops stay, so that their times can be read afterwards.
@@ -107,11 +115,10 @@ def measured(aws, accounts, regions):
         "KeepHops": True,
     }
     aws.own("DELETE", "calls")
-    execution = sfn.start_execution(stateMachineArn=MACHINE, name="scale", input=json.dumps(request))["executionArn"]
-    while (found := sfn.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        time.sleep(2)
+    found = execute(sfn, "scale", request)
     calls = aws.own("GET", "calls")
     outcome = json.loads(found.get("output") or found["cause"])
+    execution = found["executionArn"]
     children = [
         one["executionArn"]
         for map_run in sfn.list_map_runs(executionArn=execution)["mapRuns"]
@@ -119,13 +126,20 @@ def measured(aws, accounts, regions):
         for one in page["executions"]
     ]
     histories = [history(sfn, one) for one in children]
-    whole = history(sfn, execution)
-    left = sum(
-        len(aws.client("kms", region).list_grants(KeyId=arn)["Grants"])
-        for region, arn in {regions[0]: key, **keys}.items()
-    )
-    counted = numbers(aws, outcome, calls, whole, histories, found)
-    return {"receivers": len(accounts), "regions": len(regions), **counted, "grants_left": left}
+    return {regions[0]: key, **keys}, (outcome, calls, history(sfn, execution), histories, found)
+
+
+def bucket_of(s3):
+    """The stack's."""
+    return next(one["Name"] for one in s3.list_buckets()["Buckets"] if one["Name"].startswith("ami-bakery"))
+
+
+def execute(sfn, name, request):
+    """What DescribeExecution tells of a bake when it has ended."""
+    execution = sfn.start_execution(stateMachineArn=MACHINE, name=name, input=json.dumps(request))["executionArn"]
+    while (found := sfn.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        time.sleep(2)
+    return found
 
 
 def make_key(kms):
@@ -159,6 +173,7 @@ def numbers(aws, outcome, calls, whole, children, found):
     invocations = sum(event["type"] == "TaskScheduled" for one in [whole, *children] for event in one)
     dollars = transitions * TRANSITION + invocations * (REQUEST + MEMORY_GB * INVOCATION_SECONDS * GB_SECOND)
     seconds = (found["stopDate"] - found["startDate"]).total_seconds()
+    delivered = [one for one in outcome["Deliveries"] if one["Status"] == "Delivered"][:40]
     return {
         "delivered": outcome["Delivered"],
         "failures": outcome["Failed"],
@@ -171,7 +186,7 @@ def numbers(aws, outcome, calls, whole, children, found):
         "throttled_calls": sum(call["error"] in ("RequestLimitExceeded", "ThrottlingException") for call in calls),
         "dollars_a_delivery": round(dollars / count, 6),
         "aws_seconds": round(seconds),
-        "over_critical_path": round(seconds / critical_path(aws, outcome, calls), 3),
+        "over_critical_path": round(seconds / critical_path(aws, outcome["ImageId"], delivered), 3),
         "largest_state_bytes": max(largest(one) for one in [whole, *children]),
         "most_events": max(len(one) for one in [whole, *children]),
     }
@@ -187,28 +202,37 @@ def largest(events):
     return max(len(one.get("input") or one.get("output") or "") for one in details)
 
 
-def critical_path(aws, outcome, calls):
+def critical_path(aws, image, deliveries, hop="scale-scale-hop"):
     """AWS seconds of the slowest chain of images: the golden image, the hop of a Region, the slowest copy there."""
-
-    def took(ec2, images):
-        """From the first snapshot of these images to the last image."""
-        shown = ec2.describe_images(ImageIds=images)["Images"]
-        devices = [one["Ebs"]["SnapshotId"] for image in shown for one in image["BlockDeviceMappings"]]
-        snapshots = ec2.describe_snapshots(SnapshotIds=devices)["Snapshots"]
-        ends = max(one["CompletionTime"] for one in snapshots)
-        return (ends - min(one["StartTime"] for one in snapshots)).total_seconds() + IMAGE_FINISH_SECONDS
-
     chains = collections.defaultdict(float)
-    delivered = [one for one in outcome["Deliveries"] if one["Status"] == "Delivered"][:40]
-    for one in delivered:
+    for one in deliveries:
         seconds = took(reader(aws, one["AccountId"], "ec2", one["Region"]), [one["ImageId"]])
         chains[one["Region"]] = max(chains[one["Region"]], seconds)
     for region in chains:
-        hops = aws.client("ec2", region).describe_images(
-            Owners=["self"], Filters=[{"Name": "name", "Values": ["scale-scale-hop"]}]
-        )["Images"]
-        chains[region] += sum(took(aws.client("ec2", region), [hop["ImageId"]]) for hop in hops)
-    return took(aws.client("ec2"), [outcome["ImageId"]]) + max(chains.values())
+        ec2 = aws.client("ec2", region)
+        chains[region] += sum(took(ec2, [one]) for one in named(ec2, hop))
+    return took(aws.client("ec2"), [image]) + max(chains.values())
+
+
+def named(ec2, name):
+    """The ids of the owner's images of this name."""
+    named = [{"Name": "name", "Values": [name]}]
+    return [one["ImageId"] for one in ec2.describe_images(Owners=["self"], Filters=named)["Images"]]
+
+
+def took(ec2, images):
+    """Seconds from the first snapshot of these images to the last image."""
+    begun, ready = span(ec2, images)
+    return ready - begun
+
+
+def span(ec2, images):
+    """When the first snapshot of these images began and when the last image was available, in seconds."""
+    shown = ec2.describe_images(ImageIds=images)["Images"]
+    devices = [one["Ebs"]["SnapshotId"] for image in shown for one in image["BlockDeviceMappings"]]
+    snapshots = ec2.describe_snapshots(SnapshotIds=devices)["Snapshots"]
+    ends = max(one["CompletionTime"] for one in snapshots).timestamp()
+    return min(one["StartTime"] for one in snapshots).timestamp(), ends + IMAGE_FINISH_SECONDS
 
 
 if __name__ == "__main__":

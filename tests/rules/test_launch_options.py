@@ -135,6 +135,8 @@ def test_launch_profile_exists(aws):
         instance = aws.instance(IamInstanceProfile=named)
         assert aws.look_at_instance(instance)["IamInstanceProfile"]["Arn"] == arn
     refused("InvalidParameterValue", aws.launch, IamInstanceProfile={"Arn": f"{arn}2"})
+    # An empty name, such as Packer sends, is none.
+    assert "IamInstanceProfile" not in aws.look_at_instance(aws.instance(IamInstanceProfile={"Name": ""}))
 
 
 def test_launch_imds_of_image(aws):

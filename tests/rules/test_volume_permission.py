@@ -29,6 +29,10 @@ def test_volume_permission_in_every_form(aws):
     assert permissions(aws, snapshot) == [{"UserId": RECEIVER}, {"UserId": OTHER}]
     aws.ec2().modify_snapshot_attribute(OperationType="remove", **flat)
     assert permissions(aws, snapshot) == [{"UserId": RECEIVER}]
+    refused("MissingParameter", aws.ec2().modify_snapshot_attribute, **flat)
+    # Packer sends both forms, and no OperationType.
+    aws.ec2().modify_snapshot_attribute(CreateVolumePermission={"Add": [{"UserId": OTHER}]}, **flat)
+    assert permissions(aws, snapshot) == [{"UserId": RECEIVER}, {"UserId": OTHER}]
     aws.ec2().reset_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")
     assert permissions(aws, snapshot) == []
 

@@ -13,8 +13,10 @@ def check(response):
     for specification in response._get_param("TagSpecifications", []):
         _kinds(specification.get("ResourceType"))
         tags.check_tags(specification.get("Tags", []))
-    if response._get_param("IamInstanceProfile") and profile_of(response) is None:
-        _no_profile(response._get_param("IamInstanceProfile"))
+    asked = response._get_param("IamInstanceProfile", {})
+    # An empty name is none: Packer sends it with every launch.
+    if any(asked.values()) and profile_of(response) is None:
+        _no_profile(asked)
 
 
 @rule("launch-tag-kinds", pages.ec2("RunInstances"))

@@ -49,9 +49,10 @@ def _asked(ask):
     permission = ask("CreateVolumePermission", {})
     add, remove = list(permission.get("Add", [])), list(permission.get("Remove", []))
     flat = [{"UserId": user} for user in ask("UserIds", [])] + [{"Group": group} for group in ask("GroupNames", [])]
-    if flat:
-        if ask("OperationType") is None:
-            raise missing("operationType")
+    # Who names them in both forms, as Packer does, needs no operation type.
+    if flat and ask("OperationType") is None and not (add or remove):
+        raise missing("operationType")
+    if ask("OperationType"):
         {"add": add, "remove": remove}[ask("OperationType")].extend(flat)
     return add, remove
 

@@ -1,0 +1,148 @@
+"""Writes docs/benchmarks.md and its plots from what the other benchmarks have left in target/bench: `make bench-page`.
+
+A benchmark that has not been run keeps what the page said of it before.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+
+import matplotlib
+
+matplotlib.use("svg")
+# The same bytes for the same figures.
+matplotlib.rcParams.update({"svg.hashsalt": "ami-bakery", "svg.fonttype": "none", "font.size": 9})
+import matplotlib.pyplot as plt  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PEERS = {"boto3": "boto3", "node": "Node.js"}
+OURS, THEIRS, QUICK = "#1f6f43", "#9aa5b1", "#d9822b"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=pathlib.Path, default=ROOT / "target/bench")
+    arguments = parser.parse_args()
+    page = DOCS / "benchmarks.md"
+    text = page.read_text()
+    (DOCS / "benchmarks").mkdir(exist_ok=True)
+    for name, section in SECTIONS.items():
+        result = arguments.results / f"{name}.json"
+        if result.exists():
+            found = "\n".join(section(json.loads(result.read_text())))
+            mark = f"<!-- {name}: made by tests/bench/page.py -->\n"
+            text, times = re.subn(rf"({re.escape(mark)}).*?(<!-- end -->)", lambda m: f"{m[1]}{found}\n{m[2]}", text, flags=re.S)
+            assert times == 1, f"{page} has no place for {name}"
+    page.write_text(text)
+
+
+def cold_start(found):
+    rows, required = found["rows"], found["required"]
+    names = [name for name in rows if name not in PEERS] + list(PEERS)
+    bars("first", [PEERS.get(name, name) for name in names], [rows[name]["https_first_ms"] for name in names],
+         [OURS if name not in PEERS else THEIRS for name in names],
+         "Process start to the first answer, over TLS: milliseconds",
+         spread=[rows[name]["https_first_quartiles_ms"] for name in names])  # fmt: skip
+    bars("memory", [PEERS.get(name, name) for name in names], [rows[name]["https_peak_mib"] for name in names],
+         [OURS if name not in PEERS else THEIRS for name in names], "Peak resident memory: MiB")  # fmt: skip
+    yield f"Medians of {found['rounds']} interleaved rounds on one CPU; in brackets the quartiles.\n"
+    yield "![First answer](benchmarks/first.svg)\n\n![Memory](benchmarks/memory.svg)\n"
+    yield "| | first, TLS, ms | first, HTTP, ms | warm, TLS, ms | above the calls, ms | own CPU, ms | peak, MiB | zip, MiB |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name in names:
+        one = rows[name]
+        first = [f"{one[f'{s}_first_ms']:.1f} ({low:.1f}–{high:.1f})" for s, (low, high) in quartiles(one)]
+        rest = [one["https_warm_ms"], one["warm_above_calls_ms"], one["warm_cpu_ms"], one["https_peak_mib"], one.get("zip_mib", "")]  # fmt: skip
+        yield f"| {PEERS.get(name, name)} | {' | '.join([*first, *map(str, rest)])} |"
+    yield "\n| target | worst | |\n|---|---|---|"
+    for measure, most in required.items():
+        worst, name = max((one[measure], name) for name, one in rows.items() if name not in PEERS and measure in one)
+        yield f"| `{measure}` at most {most:.4g} | {worst:.4g} ({name}) | {verdict(worst <= most)} |"
+
+
+def quartiles(one):
+    return [(scheme, one[f"{scheme}_first_quartiles_ms"]) for scheme in ("https", "http")]
+
+
+def orchestration(found):
+    shared, colors = found["shared"], {"ours": OURS, "packer": THEIRS, "packer, 2 s": QUICK}
+    labels = [f"{one['side']}, {one['regions']} R, {one['accounts']} A" for one in shared]
+    bars("packer", labels, [one["over_critical_path"] for one in shared], [colors[one["side"]] for one in shared],
+         "Time over the images' own, 1 at best (R: Regions, A: accounts)", begin=0.9)  # fmt: skip
+    yield "![Beside Packer](benchmarks/packer.svg)\n"
+    yield "| Regions | accounts | side | over the images' own time | spread | AWS calls | runs |\n|---|---|---|---|---|---|---|"
+    for one in shared:
+        ratios = [run["over_critical_path"] for run in one["runs"]]
+        spread = f"{min(ratios):.3f}–{max(ratios):.3f}"
+        yield (
+            f"| {one['regions']} | {one['accounts']} | {one['side']} | {one['over_critical_path']:.3f} | {spread} "
+            f"| {one['calls']:g} | {len(ratios)} |"
+        )
+    whole, long, required = found["whole"], found["long"], found["required"]
+    key = whole["key_open_beyond_copy"]
+    yield "\n| whole bake for 50 receivers in each of 6 Regions | | target |\n|---|---|---|"
+    yield f"| delivered, failed | {whole['delivered']}, {whole['failures']} | |"
+    most = required["whole.over_critical_path"]
+    yield f"| time over the critical path | {whole['over_critical_path']} | {most}: {verdict(whole['over_critical_path'] <= most)} |"
+    most = required["whole.key_open_beyond_copy.p95"]
+    yield f"| owner's key open beyond the copy: median, AWS seconds | {key['median']} | |"
+    yield f"| the same, 95th percentile | {key['p95']} | {most}: {verdict(key['p95'] <= most)} |"
+    most = required["long.transitions"]
+    yield f"| transitions of a delivery whose copy takes 20 minutes, at most | {long['transitions']} | {most}: {verdict(long['transitions'] <= most)} |"
+
+
+def scale(found):
+    measures = list(dict.fromkeys(measure for shape in ("few", "many", "regions", "path") for measure in found.get(shape, {})))
+    shapes = [shape for shape in ("few", "many", "regions", "path") if shape in found]
+    yield f"| | {' | '.join(shapes)} | target |\n|{'---|' * (len(shapes) + 2)}"
+    for measure in measures:
+        targets = {found["required"][shape][measure] for shape in shapes if measure in found["required"][shape]}
+        values = [str(found[shape].get(measure, "")) for shape in shapes]
+        yield f"| {measure.replace('_', ' ')} | {' | '.join(values)} | {' '.join(map(str, targets))} |"
+    yield f"\nMissed: {', '.join(found['missed']) or 'nothing'}."
+
+
+def waiting(found):
+    late = sorted(row["late"] for row in found["rows"])
+    figure, axes = plt.subplots(figsize=(7, 2.4))
+    axes.plot(late, [100 * (n + 1) / len(late) for n in range(len(late))], color=OURS)
+    axes.set(xlabel="AWS seconds from available to noticed", ylabel="% of images", ylim=(0, 101), xlim=(0, None))
+    save(figure, "waiting")
+    yield "![How late](benchmarks/waiting.svg)\n\n| | | target |\n|---|---|---|"
+    for measure, value in found.items():
+        if measure in ("rows", "required", "missed", "seed"):
+            continue
+        most = found["required"].get(measure)
+        told = "" if most is None else f"{most}: {verdict(value <= most)}"
+        yield f"| {measure.replace('_', ' ')} | {value} | {told} |"
+
+
+def verdict(met):
+    return "met" if met else "**missed**"
+
+
+def bars(name, labels, values, colors, title, spread=None, begin=0):
+    figure, axes = plt.subplots(figsize=(7, 0.22 * len(labels) + 0.8))
+    error = spread and [[v - low for v, (low, _) in zip(values, spread, strict=True)], [high - v for v, (_, high) in zip(values, spread, strict=True)]]  # fmt: skip
+    drawn = axes.barh(range(len(values)), values, color=colors, xerr=error, error_kw={"elinewidth": 0.8})
+    axes.bar_label(drawn, fmt="%.4g", padding=4)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(title=title, xlim=(begin, max(values) * 1.12))
+    axes.invert_yaxis()
+    save(figure, name)
+
+
+def save(figure, name):
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(DOCS / f"benchmarks/{name}.svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+
+
+SECTIONS = {"cold-start": cold_start, "orchestration": orchestration, "scale": scale, "waiting": waiting}
+
+if __name__ == "__main__":
+    main()
