@@ -9,10 +9,11 @@ FUNCTIONS := $(CARGO_TARGET_DIR)/debug
 TOOLS := $(CARGO_TARGET_DIR)/tools
 LINT := $(TOOLS)/lint
 PACKAGE := $(TOOLS)/package
+BENCH := $(CARGO_TARGET_DIR)/bench
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench-waiting bench-scale bench-orchestration bench-cold-start package lint local build setup fmt clean
+.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench bench-waiting bench-scale bench-orchestration bench-cold-start bench-page package lint local build setup fmt clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
@@ -37,14 +38,26 @@ storm: build setup $(NEXTEST) ## Run N=200 bakes with random faults, or one of t
 prove-teeth: build setup $(NEXTEST) ## Break the bake in four ways, and see the fault tier fail each time
 	$(PYTHON) tests/fault/prove_teeth.py --nextest $(NEXTEST)
 
+bench: ## Run every benchmark (some two hours), and write docs/benchmarks.md; a missed target stops nothing
+	$(MAKE) package ARCHITECTURES=x86_64
+	-$(MAKE) bench-cold-start
+	-$(MAKE) bench-orchestration
+	-$(MAKE) bench-scale
+	-$(MAKE) bench-waiting
+	$(MAKE) bench-page
+
+bench-page: setup ## Write docs/benchmarks.md from what the benchmarks have left
+	@tests/bench/setup-peers.sh $(TOOLS)/peers $(PYTHON)
+	$(TOOLS)/peers/venv/bin/python tests/bench/page.py --results $(BENCH)
+
 bench-waiting: build setup ## Measure how late a bake notices that an image is ready
-	$(PYTHON) tests/bench/waiting.py --functions $(FUNCTIONS)
+	$(PYTHON) tests/bench/waiting.py --functions $(FUNCTIONS) --out $(BENCH)/waiting.json
 
 bench-scale: build setup ## Bake for 10 and for 1,000 receivers, and count what it costs
-	$(PYTHON) tests/bench/scale.py --functions $(FUNCTIONS)
+	$(PYTHON) tests/bench/scale.py --functions $(FUNCTIONS) --out $(BENCH)/scale.json
 
 bench-orchestration: build setup ## Bake beside Packer, and for 50 receivers in each of 6 Regions
-	$(PYTHON) tests/bench/orchestration.py --functions $(FUNCTIONS)
+	$(PYTHON) tests/bench/orchestration.py --functions $(FUNCTIONS) --out $(BENCH)/orchestration.json
 
 bench-cold-start: setup ## Measure what it costs to start each function of make package, beside boto3 and Node.js
 	@tests/bench/setup-peers.sh $(TOOLS)/peers $(PYTHON)

@@ -170,7 +170,13 @@ def measured(subject, stub, scheme, authorities, emulator):
         process.kill()
         process.wait()
     above = statistics.median(taken - calls for taken, calls in warm)
-    return {"first": first, "warm": statistics.median(taken for taken, _ in warm), "above": above, "cpu": cpu, "peak": peak}
+    return {
+        "first": first,
+        "warm": statistics.median(taken for taken, _ in warm),
+        "above": above,
+        "cpu": cpu,
+        "peak": peak,
+    }
 
 
 def invoked(connection, body, stub):

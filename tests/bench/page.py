@@ -33,7 +33,9 @@ def main():
         if result.exists():
             found = "\n".join(section(json.loads(result.read_text())))
             mark = f"<!-- {name}: made by tests/bench/page.py -->\n"
-            text, times = re.subn(rf"({re.escape(mark)}).*?(<!-- end -->)", lambda m: f"{m[1]}{found}\n{m[2]}", text, flags=re.S)
+            text, times = re.subn(
+                rf"({re.escape(mark)}).*?(<!-- end -->)", lambda m: f"{m[1]}{found}\n{m[2]}", text, flags=re.S
+            )
             assert times == 1, f"{page} has no place for {name}"
     page.write_text(text)
 
@@ -41,12 +43,21 @@ def main():
 def cold_start(found):
     rows, required = found["rows"], found["required"]
     names = [name for name in rows if name not in PEERS] + list(PEERS)
-    bars("first", [PEERS.get(name, name) for name in names], [rows[name]["https_first_ms"] for name in names],
-         [OURS if name not in PEERS else THEIRS for name in names],
-         "Process start to the first answer, over TLS: milliseconds",
-         spread=[rows[name]["https_first_quartiles_ms"] for name in names])  # fmt: skip
-    bars("memory", [PEERS.get(name, name) for name in names], [rows[name]["https_peak_mib"] for name in names],
-         [OURS if name not in PEERS else THEIRS for name in names], "Peak resident memory: MiB")  # fmt: skip
+    bars(
+        "first",
+        [PEERS.get(name, name) for name in names],
+        [rows[name]["https_first_ms"] for name in names],
+        [OURS if name not in PEERS else THEIRS for name in names],
+        "Process start to the first answer, over TLS: milliseconds",
+        spread=[rows[name]["https_first_quartiles_ms"] for name in names],
+    )
+    bars(
+        "memory",
+        [PEERS.get(name, name) for name in names],
+        [rows[name]["https_peak_mib"] for name in names],
+        [OURS if name not in PEERS else THEIRS for name in names],
+        "Peak resident memory: MiB",
+    )
     yield f"Medians of {found['rounds']} interleaved rounds on one CPU; in brackets the quartiles.\n"
     yield "![First answer](benchmarks/first.svg)\n\n![Memory](benchmarks/memory.svg)\n"
     yield "| | first, TLS, ms | first, HTTP, ms | warm, TLS, ms | above the calls, ms | own CPU, ms | peak, MiB | zip, MiB |"
@@ -54,7 +65,13 @@ def cold_start(found):
     for name in names:
         one = rows[name]
         first = [f"{one[f'{s}_first_ms']:.1f} ({low:.1f}–{high:.1f})" for s, (low, high) in quartiles(one)]
-        rest = [one["https_warm_ms"], one["warm_above_calls_ms"], one["warm_cpu_ms"], one["https_peak_mib"], one.get("zip_mib", "")]  # fmt: skip
+        rest = [
+            one["https_warm_ms"],
+            one["warm_above_calls_ms"],
+            one["warm_cpu_ms"],
+            one["https_peak_mib"],
+            one.get("zip_mib", ""),
+        ]
         yield f"| {PEERS.get(name, name)} | {' | '.join([*first, *map(str, rest)])} |"
     yield "\n| target | worst | |\n|---|---|---|"
     for measure, most in required.items():
@@ -69,8 +86,14 @@ def quartiles(one):
 def orchestration(found):
     shared, colors = found["shared"], {"ours": OURS, "packer": THEIRS, "packer, 2 s": QUICK}
     labels = [f"{one['side']}, {one['regions']} R, {one['accounts']} A" for one in shared]
-    bars("packer", labels, [one["over_critical_path"] for one in shared], [colors[one["side"]] for one in shared],
-         "Time over the images' own, 1 at best (R: Regions, A: accounts)", begin=0.9)  # fmt: skip
+    bars(
+        "packer",
+        labels,
+        [one["over_critical_path"] for one in shared],
+        [colors[one["side"]] for one in shared],
+        "Time over the images' own, 1 at best (R: Regions, A: accounts)",
+        begin=0.9,
+    )
     yield "![Beside Packer](benchmarks/packer.svg)\n"
     yield "| Regions | accounts | side | over the images' own time | spread | AWS calls | runs |\n|---|---|---|---|---|---|---|"
     for one in shared:
@@ -94,7 +117,9 @@ def orchestration(found):
 
 
 def scale(found):
-    measures = list(dict.fromkeys(measure for shape in ("few", "many", "regions", "path") for measure in found.get(shape, {})))
+    measures = list(
+        dict.fromkeys(measure for shape in ("few", "many", "regions", "path") for measure in found.get(shape, {}))
+    )
     shapes = [shape for shape in ("few", "many", "regions", "path") if shape in found]
     yield f"| | {' | '.join(shapes)} | target |\n|{'---|' * (len(shapes) + 2)}"
     for measure in measures:
@@ -125,7 +150,10 @@ def verdict(met):
 
 def bars(name, labels, values, colors, title, spread=None, begin=0):
     figure, axes = plt.subplots(figsize=(7, 0.22 * len(labels) + 0.8))
-    error = spread and [[v - low for v, (low, _) in zip(values, spread, strict=True)], [high - v for v, (_, high) in zip(values, spread, strict=True)]]  # fmt: skip
+    error = spread and [
+        [v - low for v, (low, _) in zip(values, spread, strict=True)],
+        [high - v for v, (_, high) in zip(values, spread, strict=True)],
+    ]
     drawn = axes.barh(range(len(values)), values, color=colors, xerr=error, error_kw={"elinewidth": 0.8})
     axes.bar_label(drawn, fmt="%.4g", padding=4)
     axes.set_yticks(range(len(labels)), labels)
