@@ -84,7 +84,8 @@ def quartiles(one):
 
 
 def orchestration(found):
-    shared, colors = found["shared"], {"ours": OURS, "packer": THEIRS, "packer, 2 s": QUICK}
+    shared = sorted(found["shared"], key=lambda one: (one["regions"], one["accounts"], one["side"]))
+    colors = {"ours": OURS, "packer": THEIRS, "packer, 2 s": QUICK}
     labels = [f"{one['side']}, {one['regions']} R, {one['accounts']} A" for one in shared]
     bars(
         "packer",

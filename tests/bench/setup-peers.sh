@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")/peers" && pwd)
 target=${1:?usage: setup-peers.sh TARGET_DIRECTORY PYTHON}
 python=${2:?usage: setup-peers.sh TARGET_DIRECTORY PYTHON}
 
-wanted=$(cat "$here"/* "$0" | sha256sum | cut -d' ' -f1)
+wanted=$(cat "$here"/*.* "$0" | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$target/ready" 2>/dev/null)" = "$wanted" ]; then
   exit 0
 fi
