@@ -37,6 +37,19 @@ fn every_payload_is_an_input() {
     assert_eq!(parsed.iter().map(String::as_str).collect::<Vec<_>>(), all, "every function is used");
 }
 
+/// The benchmarks of single functions invoke them with these; `start` takes EventBridge's own events.
+#[test]
+fn every_event_of_the_benchmarks_is_an_input() {
+    let events: Value = serde_json::from_str(include_str!("../bench/events.json")).expect("JSON");
+    for (name, event) in events.as_object().expect("an event a function") {
+        let words = name.split('-').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]));
+        let function: String = words.collect();
+        if function != "Start" {
+            parse(&function, event.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
 fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
     use bakery::runner::parse;
     match function {
