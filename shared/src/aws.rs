@@ -53,7 +53,7 @@ impl Aws {
     /// `Unexpected` when the template's variables are missing.
     pub fn from_env() -> Result<Self, StepError> {
         let region = setting("AWS_REGION")?;
-        // One for all clients: else each reads the authorities and connects anew, in every invocation.
+        // One for all clients: else each makes a store of authorities and connects anew, in every invocation.
         let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         // By hand, since Lambda gives what there is in the environment: no profiles, no containers, no metadata service.
         let mut config = SdkConfig::builder()
