@@ -46,6 +46,9 @@ pub struct Aws {
 /// retried for a while with the moment at which its state was entered.
 const RENEW_SECONDS_BEFORE_EXPIRY: i64 = 35 * 60;
 
+/// AWS closes connections that nobody uses; a function that is frozen meanwhile would not hear of it.
+const LONGEST_IDLE: Duration = Duration::from_secs(10);
+
 impl Aws {
     /// Reads the environment that Lambda and the template give.
     ///
@@ -54,7 +57,9 @@ impl Aws {
     pub fn from_env() -> Result<Self, StepError> {
         let region = setting("AWS_REGION")?;
         // One for all clients: else each makes a store of authorities and connects anew, in every invocation.
-        let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        let http = aws_smithy_http_client::Builder::new()
+            .pool_idle_timeout(LONGEST_IDLE)
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         // By hand, since Lambda gives what there is in the environment: no profiles, no containers, no metadata service.
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

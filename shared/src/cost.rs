@@ -1,4 +1,5 @@
-//! What a bake costs, from what it has done: an estimate, of list prices, without what a free tier takes off.
+//! What a bake costs, from what it has done: an estimate, of list prices, without what a free tier takes off. It counts
+//! what an undisturbed bake does: no retries, no second attempt at a copy, no looks at an instance that reboots first.
 
 use crate::plan::Route;
 use serde::{Deserialize, Serialize};

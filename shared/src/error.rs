@@ -7,6 +7,9 @@ use aws_sdk_sts::operation::RequestId;
 use lambda_runtime::Diagnostic;
 use std::fmt;
 
+/// What is not shown after this many retries of `NotVisibleYet`, which take a minute, is not there.
+pub const NOT_THERE_AFTER: u32 = 20;
+
 /// What the state machine matches as `errorType`. The names are part of the contract with `bake.asl.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {

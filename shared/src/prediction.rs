@@ -92,11 +92,12 @@ impl Sight {
             _ => self.shortest(),
         };
         let rest = rest.clamp(self.shortest(), LONGEST_WAIT);
-        // Half of the looks may be quick; the others share what is left of the time.
+        // Half of the looks may be quick; the others share what is left of the time, the first of them not at once.
         if self.looks < MOST_LOOKS / 2 {
             return rest;
         }
-        rest.max(self.allowed.saturating_sub(self.waited) / MOST_LOOKS.saturating_sub(self.looks).max(1))
+        let share = self.allowed.saturating_sub(self.waited) / MOST_LOOKS.saturating_sub(self.looks).max(1);
+        rest.max(share.min(self.waited / 5))
     }
 
     fn rest(&self) -> u64 {
@@ -160,6 +161,18 @@ mod tests {
     fn before_anything_moves_its_size_says_how_long_to_leave_it_alone() {
         let of = |gib, waited| Sight { gib, ..sight(waited, 0) }.check_after_seconds();
         assert_eq!((of(1, START), of(1_000, START), of(1_000, 900)), (5, 500, 300));
+    }
+
+    #[test]
+    fn a_small_image_that_is_long_in_coming_is_not_forgotten() {
+        for ready in 30..=600 {
+            let (mut waited, mut looks, mut known) = (START, 0, Known::default());
+            while waited < ready {
+                let sight = Sight { looks, known, ..sight(waited, 100) };
+                (waited, known, looks) = (waited + sight.check_after_seconds(), sight.known(), looks + 1);
+            }
+            assert!(waited - ready <= 5.max(ready / 4), "ready after {ready} s, and noticed after {waited}");
+        }
     }
 
     #[test]

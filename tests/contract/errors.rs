@@ -82,6 +82,8 @@ fn the_retries_are_as_long_as_the_errors_last() {
                     "{}: steady, five minutes",
                     state.name
                 );
+                let interval = retry["IntervalSeconds"].as_u64().expect("seconds");
+                assert!(u64::from(bakery::error::NOT_THERE_AFTER) * interval >= 60, "{}: a minute", state.name);
             } else {
                 assert_eq!(retry["JitterStrategy"], "FULL", "{}", state.name);
                 assert!(lasts >= if handles("Throttled") { 900.0 } else { 60.0 }, "{}: {lasts} s", state.name);

@@ -2,6 +2,7 @@
 
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_kms::Client as Kms;
+use bakery::error::NOT_THERE_AFTER;
 use bakery::grants::have_arrived;
 use bakery::ids::{ImageId, KeyArn, Region};
 use bakery::images::{known, named, tag_specifications, tagged};
@@ -53,9 +54,6 @@ pub struct Input {
     #[serde(default)]
     pub retries: u32,
 }
-
-/// What EC2 does not show after this many looks, five seconds apart, is not there.
-const LOOKS: u32 = 12;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -174,7 +172,7 @@ impl ThisCopy<'_> {
             let made = named(self.ec2, &name, self.place).await?.filter(|image| image.state != "deregistered");
             let ours = |image: &ImageLook| image.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
             let made = made.filter(ours).map(|image| image.image_id);
-            if made.is_none() && self.input.retries < LOOKS {
+            if made.is_none() && self.input.retries < NOT_THERE_AFTER {
                 let message = format!("An image {name} may have been requested in {}, and cannot be seen.", self.place);
                 return Err(StepError::new(ErrorKind::NotVisibleYet, message));
             }

@@ -1,13 +1,11 @@
 //! Terminating it, and seeing it go.
 
 use crate::{Output, ThisInstance};
+use bakery::error::NOT_THERE_AFTER;
 use bakery::ids::InstanceId;
 use bakery::names::{DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::Failure;
 use bakery::{ErrorKind, StepError};
-
-/// What EC2 does not show after this many looks, five seconds apart, is not there.
-const LOOKS: u32 = 12;
 
 impl ThisInstance<'_> {
     pub(crate) async fn terminate(&self) -> Result<Output, StepError> {
@@ -17,7 +15,7 @@ impl ThisInstance<'_> {
         };
         let answer_was_lost =
             self.input.lost || self.input.failure.as_ref().is_some_and(|failure| !Failure::is_refusal(failure));
-        if instances.is_empty() && answer_was_lost && self.input.retries < LOOKS {
+        if instances.is_empty() && answer_was_lost && self.input.retries < NOT_THERE_AFTER {
             return self.error(
                 ErrorKind::NotVisibleYet,
                 "a temporary instance may have been launched, and cannot be seen.".to_owned(),
@@ -43,7 +41,7 @@ impl ThisInstance<'_> {
     async fn end(&self, id: &InstanceId) -> Result<(), StepError> {
         match bakery::instances::terminate(self.ec2, id, self.place).await {
             // Too young to be seen everywhere, or gone for so long that it is forgotten.
-            Err(error) if error.is("InvalidInstanceID.NotFound") && self.input.retries < LOOKS => {
+            Err(error) if error.is("InvalidInstanceID.NotFound") && self.input.retries < NOT_THERE_AFTER => {
                 Err(error.as_kind(ErrorKind::NotVisibleYet))
             }
             Err(error) if error.is("InvalidInstanceID.NotFound") => Ok(()),

@@ -148,7 +148,11 @@ async fn bake(
             Some(results) => {
                 left_open |= results.failure.is_some() || results.dead > 0;
                 let is_kept = results.shared || (plan.keep_hops && results.failure.is_none());
-                let hop = region.hop.as_ref().map(|_| if is_kept { Hop::Kept } else { Hop::Removed });
+                let hop = region
+                    .hop
+                    .as_ref()
+                    .filter(|_| region.needed > 0)
+                    .map(|_| if is_kept { Hop::Kept } else { Hop::Removed });
                 work += results.work + Work::of_region(hop);
                 owner_gib += if hop == Some(Hop::Kept) { size_gib } else { 0 };
                 results

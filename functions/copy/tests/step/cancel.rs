@@ -1,6 +1,7 @@
 //! Giving a copy up.
 
 use crate::*;
+use bakery::error::NOT_THERE_AFTER;
 use bakery::plan::{Delivery, Failure, Route};
 use copy::KnownCopy;
 
@@ -128,7 +129,7 @@ async fn an_image_of_a_temporary_instance_whose_answer_was_lost_is_waited_for() 
     let error = call(lost(0), &[&finds([]), &unseen()], &[]).await.expect_err("it may come to be seen");
     assert_eq!(error.kind, ErrorKind::NotVisibleYet);
     let rules = [&finds([]), &unseen(), &left(&[])];
-    assert_eq!(call(lost(12), &rules, &[]).await.expect("there is none"), cancelled(&[]));
+    assert_eq!(call(lost(NOT_THERE_AFTER), &rules, &[]).await.expect("there is none"), cancelled(&[]));
 }
 
 #[tokio::test]

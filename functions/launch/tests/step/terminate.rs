@@ -3,6 +3,7 @@
 use crate::*;
 use aws_sdk_ec2::operation::terminate_instances::{TerminateInstancesError, TerminateInstancesOutput};
 use aws_sdk_ec2::types::InstanceStateChange;
+use bakery::error::NOT_THERE_AFTER;
 use bakery::plan::Failure;
 
 fn terminates(state: &'static str) -> Rule {
@@ -64,9 +65,9 @@ async fn one_that_may_have_been_launched_is_looked_for_a_while() {
     let lost = |retries| Input { failure: failure("States.Timeout"), retries, ..input(Mode::Terminate) };
     let error = call(lost(0), &[&finds(&[])], &[], &[]).await.expect_err("it may yet be seen");
     assert_eq!(error.kind, ErrorKind::NotVisibleYet);
-    let answer = call(lost(12), &[&finds(&[])], &[], &[]).await;
+    let answer = call(lost(NOT_THERE_AFTER), &[&finds(&[])], &[], &[]).await;
     assert_eq!(answer.expect("it is not there"), Output::Terminated { instance_ids: vec![] });
-    let ended = call(lost(12), &[&finds(&["terminated"])], &[], &[]).await;
+    let ended = call(lost(NOT_THERE_AFTER), &[&finds(&["terminated"])], &[], &[]).await;
     assert_eq!(ended.expect("it is over"), Output::Terminated { instance_ids: vec![] });
 }
 
@@ -88,6 +89,6 @@ async fn one_that_is_too_young_or_forgotten_is_no_error_for_ever() {
     };
     let error = call(known(Mode::Terminate), &[&unknown()], &[], &[]).await.expect_err("it may be too young");
     assert_eq!(error.kind, ErrorKind::NotVisibleYet);
-    let forgotten = Input { retries: 12, ..known(Mode::Terminate) };
+    let forgotten = Input { retries: NOT_THERE_AFTER, ..known(Mode::Terminate) };
     assert_eq!(call(forgotten, &[&unknown()], &[], &[]).await.expect("it is gone"), gone());
 }
