@@ -102,7 +102,7 @@ impl Sum for Work {
 
 /// Dollars. Data that goes to another Region is charged beside it: <https://aws.amazon.com/ec2/pricing/on-demand>
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct EstimatedCost {
     pub currency: String,
     #[serde(flatten)]
