@@ -56,6 +56,8 @@ impl LocalAws {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
         let target = target_dir(root);
         let logs = target.join(format!("local-aws/tests/{}", std::process::id()));
+        // Of an earlier process of this number, if there was one.
+        let _ = std::fs::remove_dir_all(&logs);
         let mut process = Command::new(target.join("local-aws/venv/bin/python"))
             .args(["-m", "local_aws", "serve", "--functions"])
             .arg(target.join("debug"))

@@ -114,12 +114,12 @@ class Emulator:
         )
         session.emulator = self
         self._renew_at = clock.now() + SESSION_SECONDS - RENEW_SECONDS
-        self._port, api_port = next(_ports), next(_ports)
+        self._port, self._api_port = next(_ports), next(_ports)
         command = [
             host.emulator,
             "--log-level=error",
             f"--runtime-interface-emulator-address={ADDRESS}:{self._port}",
-            f"--runtime-api-address={ADDRESS}:{api_port}",
+            f"--runtime-api-address={ADDRESS}:{self._api_port}",
             program,
         ]
         log = host.work / f"{function.function_name}.log"
@@ -127,24 +127,26 @@ class Emulator:
         self._wait_until_it_listens()
 
     def _wait_until_it_listens(self):
+        """Also where the program asks for its work: a program ends that finds nobody there, and some are very quick."""
         begin = time.monotonic()
-        while self._process.poll() is None and time.monotonic() - begin < START_SECONDS:
-            try:
-                return socket.create_connection((ADDRESS, self._port), 1).close()
-            except OSError:
+        for port in (self._port, self._api_port):
+            while not _is_open(port):
+                if self._process.poll() is not None or time.monotonic() - begin > START_SECONDS:
+                    raise RuntimeError(f"the program of {self._function.function_name} does not start: see its log")
                 time.sleep(0.002)
-        raise RuntimeError(f"the program of {self._function.function_name} does not start: see its log")
 
     def invoke(self, body):
         connection = http.client.HTTPConnection(ADDRESS, self._port)
         try:
             connection.request("POST", PATH, body, {"Content-Type": "application/json"})
             answer = connection.getresponse().read()
-        except (OSError, http.client.HTTPException):  # the emulator itself has ended
-            self._spent = True
-            return error("Runtime.ExitError", "Runtime exited without providing a reason")
+        except (OSError, http.client.HTTPException):
+            answer = b""
         finally:
             connection.close()
+        if not answer:  # the emulator itself has ended, or the program before it asked for work
+            self._spent = True
+            return error("Runtime.ExitError", "Runtime exited without providing a reason")
         if answer.startswith(b"Task timed out after"):
             self._spent = True
             return error("Sandbox.Timedout", f"Task timed out after {self._function.timeout:.2f} seconds")
@@ -196,6 +198,14 @@ def _end_with_parent():
         _prctl(1, signal.SIGTERM)
         if os.getppid() != _pid:  # it was killed just now
             os._exit(1)
+
+
+def _is_open(port):
+    try:
+        socket.create_connection((ADDRESS, port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def children_of(parent):

@@ -18,7 +18,7 @@ PATIENCE = 20
 class Probe:
     """A function that does what its event says: see probe.py."""
 
-    def __init__(self, server, timeout=30):
+    def __init__(self, server, timeout=30, **environment):
         self.server, self.name = server, unique("probe")
         self.client = server.client("lambda")
         role = unique("probe")
@@ -33,7 +33,7 @@ class Probe:
             Role=f"arn:aws:iam::{OWNER}:role/{role}",
             Code={"S3Bucket": _code(server), "S3Key": "probe"},
             Timeout=timeout,
-            Environment={"Variables": {"GREETING": "hello"}},
+            Environment={"Variables": {"GREETING": "hello"} | environment},
         )["FunctionArn"]
 
     def invoke(self, event, client=None, **ask):
@@ -90,6 +90,12 @@ def test_a_crash(probe):
     found, error = probe(exit=3)
     assert (error, found["errorType"]) == ("Unhandled", "Runtime.ExitError")
     assert probe()[0]["echo"] == {}
+
+
+def test_a_program_that_does_not_start(aws):
+    probe = Probe(aws, START="never")
+    for found, error in (probe(), probe()):
+        assert (error, found["errorType"]) == ("Unhandled", "Runtime.ExitError")
 
 
 def test_a_time_out(aws):
