@@ -46,17 +46,20 @@ bench: ## Run every benchmark (some two hours), and write docs/benchmarks.md; a 
 	-$(MAKE) bench-waiting
 	$(MAKE) bench-page
 
+# What is deployed is measured: first `make package ARCHITECTURES=x86_64`.
+bench-%: FUNCTIONS := $(CARGO_TARGET_DIR)/lambda/x86_64
+
 bench-page: setup ## Write docs/benchmarks.md from what the benchmarks have left
 	@tests/bench/setup-peers.sh $(TOOLS)/peers $(PYTHON)
 	$(TOOLS)/peers/venv/bin/python tests/bench/page.py --results $(BENCH)
 
-bench-waiting: build setup ## Measure how late a bake notices that an image is ready
+bench-waiting: setup ## Measure how late a bake notices that an image is ready
 	$(PYTHON) tests/bench/waiting.py --functions $(FUNCTIONS) --out $(BENCH)/waiting.json
 
-bench-scale: build setup ## Bake for 10 and for 1,000 receivers, and count what it costs
+bench-scale: setup ## Bake for 10 and for 1,000 receivers, and count what it costs
 	$(PYTHON) tests/bench/scale.py --functions $(FUNCTIONS) --out $(BENCH)/scale.json
 
-bench-orchestration: build setup ## Bake beside Packer, and for 50 receivers in each of 6 Regions
+bench-orchestration: setup ## Bake beside Packer, and for 50 receivers in each of 6 Regions
 	$(PYTHON) tests/bench/orchestration.py --functions $(FUNCTIONS) --out $(BENCH)/orchestration.json
 
 bench-cold-start: setup ## Measure what it costs to start each function of make package, beside boto3 and Node.js
@@ -86,6 +89,8 @@ lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the st
 	$(LOCAL)/venv/bin/ruff format --check infra/local infra/lint infra/package tests
 	$(LOCAL)/venv/bin/cfn-lint infra/template.yaml infra/receiver.yaml
 	@infra/lint/setup.sh $(LINT) $(PYTHON)
+	for template in infra/template.yaml infra/receiver.yaml; do \
+	  SAM_CLI_TELEMETRY=0 $(LINT)/sam/bin/sam validate --lint --region us-east-1 --template $$template || exit 1; done
 	$(LINT)/venv/bin/checkov --config-file infra/lint/checkov.yaml
 	$(LINT)/venv/bin/python infra/lint/actions.py
 	infra/lint/asl.sh $(LINT)

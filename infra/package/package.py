@@ -33,7 +33,8 @@ def main():
         template(architecture, out)
     for definition in ROOT.glob("statemachines/*.asl.json"):
         shutil.copy(definition, out)
-    shutil.copy(ROOT / "infra/receiver.yaml", out)
+    for file in ("infra/receiver.yaml", "statemachines/request.schema.json"):
+        shutil.copy(ROOT / file, out)
     sbom(out)
     files = sorted(path for path in out.rglob("*") if path.is_file())
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(out)}\n" for path in files]
@@ -89,9 +90,10 @@ def sbom(out):
     subprocess.run(ask, cwd=ROOT, env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"}, check=True)
     for made in [*ROOT.glob("functions/*/sbom.json"), *ROOT.glob("shared/sbom.json"), *ROOT.glob("tests/sbom.json")]:
         if made.parent.name in FUNCTIONS:
-            shutil.move(made, out / f"{made.parent.name}.cdx.json")
-        else:
-            made.unlink()
+            # Where it was built is told by no file.
+            text = made.read_text().replace(str(ROOT), "/ami-bakery")
+            (out / f"{made.parent.name}.cdx.json").write_text(text)
+        made.unlink()
 
 
 if __name__ == "__main__":

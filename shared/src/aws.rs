@@ -136,7 +136,7 @@ impl Aws {
             return Ok(credentials.clone());
         }
         let role = self.receiver.in_account(&place.account_id);
-        let (credentials, expiry) = self.enter(&role, self.external_id.clone(), place).await?;
+        let (credentials, expiry) = self.enter(&role, self.external_id.clone(), place).await.map_err(not_let_in)?;
         assumed.insert(place.account_id.clone(), (credentials.clone(), expiry));
         Ok(credentials)
     }
@@ -162,6 +162,17 @@ impl Aws {
         );
         Ok((credentials, Timestamp::from_epoch_seconds(given.expiration().secs())))
     }
+}
+
+/// What keeps the owner out of a receiver's account is hardly ever the owner's policy.
+fn not_let_in(error: StepError) -> StepError {
+    if error.kind != crate::ErrorKind::AccessDenied {
+        return error;
+    }
+    error.and(
+        "Is infra/receiver.yaml deployed in that account, with this stack's name as OwnerStackName, its ReceiverRoleName as \
+         RoleName, and the same ExternalId?",
+    )
 }
 
 /// Clients of one service, for any place.

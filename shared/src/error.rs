@@ -140,12 +140,13 @@ impl ErrorKind {
     /// What the reader can do.
     fn advice(self) -> &'static str {
         match self {
-            Self::Throttled | Self::Unavailable | Self::NotVisibleYet => "It is tried again by itself.",
+            Self::Throttled | Self::Unavailable | Self::NotVisibleYet => {
+                "It is tried again by itself; if the bake fails of it, start it again with its BakeId."
+            }
             Self::AccessDenied => {
                 "Check the policy of the role that the message names, the key's policy and state, and the organization's SCPs."
             }
-            Self::InvalidRequest => "Correct the request and start it again.",
-            Self::NotCopyable => "Give the receiver Route Auto or Relaunch.",
+            Self::InvalidRequest | Self::NotCopyable => "Correct the request and start it again.",
             Self::Conflict | Self::ImageFailed | Self::TimedOut | Self::RevokeFailed | Self::Unexpected => {
                 "Look the request id up in CloudTrail."
             }
@@ -182,6 +183,12 @@ impl StepError {
     /// The same error seen as another kind, where the place knows better than the code.
     pub fn as_kind(mut self, kind: ErrorKind) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// The same error, with something more that the reader can do.
+    pub fn and(mut self, advice: &str) -> Self {
+        self.message = format!("{} {advice}", self.message);
         self
     }
 }

@@ -207,8 +207,10 @@ impl Grants {
             Ok(_) => Ok(()),
             Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => Ok(()),
             // The key's policy may have changed meanwhile. Whom the grant names as such may retire it all the same.
-            Err(error) if error.is("AccessDeniedException") => self.retire(grant).await.map_err(|_| unproved(error)),
-            Err(error) => Err(unproved(error)),
+            Err(error) if error.is("AccessDeniedException") => {
+                self.retire(grant).await.map_err(|_| stays(error, grant))
+            }
+            Err(error) => Err(stays(error, grant)),
         }
     }
 
@@ -236,17 +238,14 @@ impl Grants {
         let left = match answer.doing("kms:ListGrants", &grant.kms_key_id, &at) {
             Ok(answer) => answer.grants().len(),
             Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => 0,
-            Err(error) => return Err(unproved(error)),
+            Err(error) => return Err(stays(error, grant)),
         };
         if left == 0 {
             return Ok(());
         }
-        let message = format!(
-            "Grant {} of {} in {at} was revoked and is still listed. If this lasts, revoke it by hand: aws kms revoke-grant \
-             --key-id {} --grant-id {}",
-            grant.grant_id, grant.kms_key_id, grant.kms_key_id, grant.grant_id
-        );
-        Err(StepError::new(ErrorKind::RevokeFailed, message))
+        let message =
+            format!("Grant {} of {} in {at} was revoked and is still listed.", grant.grant_id, grant.kms_key_id);
+        Err(stays(StepError::new(ErrorKind::RevokeFailed, message), grant))
     }
 }
 
@@ -271,6 +270,18 @@ fn all_gone(stays: &[String]) -> Result<(), StepError> {
         message.push_str(&format!("\nand {} more", stays.len() - MOST_TOLD));
     }
     Err(StepError::new(ErrorKind::RevokeFailed, message))
+}
+
+/// The same, of one grant, with what the reader can do about it.
+fn stays(error: StepError, grant: &Grant) -> StepError {
+    let Grant { kms_key_id: key, grant_id } = grant;
+    let by_hand = format!("aws kms revoke-grant --region {} --key-id {key} --grant-id {grant_id}", key.region());
+    let error = unproved(error);
+    if error.kind == ErrorKind::RevokeFailed {
+        error.and(&format!("If it stays, revoke it by hand: {by_hand}"))
+    } else {
+        error
+    }
 }
 
 /// As long as nobody can say that a grant is gone, it counts as open.

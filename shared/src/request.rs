@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 /// The longest that any one image may stay pending, unless the request says otherwise: EC2 says that an image can take
 /// hours. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/creating-an-ami-ebs.html>
 const DEFAULT_TIMEOUT_MINUTES: u64 = 720;
-const MOST_TIMEOUT_MINUTES: u64 = 7 * 24 * 60;
+pub(crate) const MOST_TIMEOUT_MINUTES: u64 = 7 * 24 * 60;
 
 /// A resource takes 50 tags: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>. Ours are counted in,
 /// and the name of a temporary instance.
-const MOST_TAGS: usize = 44;
+pub(crate) const MOST_TAGS: usize = 44;
 
 /// Where editors find what a request looks like.
 pub const SCHEMA: &str = "$schema";

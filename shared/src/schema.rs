@@ -6,7 +6,7 @@ use crate::ids::{
     OrganizationArn, PrincipalArn, ProfileName, Region, SecurityGroupId, SubnetId,
 };
 use crate::receivers::{HOLDERS, RECEIVERS_FROM, WantedRoute, receiver};
-use crate::request::{Reboot, Request};
+use crate::request::{MOST_TAGS, MOST_TIMEOUT_MINUTES, Reboot, Request};
 use crate::revoke::{AUDIT, REVOKE, Revoke};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -107,6 +107,8 @@ pub fn request() -> Value {
     let mut request = object("");
     request["properties"]["Receivers"] = list_of(receiver);
     request["properties"][RECEIVERS_FROM] = json!({"type": "string", "pattern": "^receivers/"});
+    request["properties"]["Tags"]["maxProperties"] = json!(MOST_TAGS);
+    request["properties"]["TimeoutMinutes"] = json!({"type": "integer", "minimum": 1, "maximum": MOST_TIMEOUT_MINUTES});
     request["properties"][REVOKE] = revoke;
     request["properties"][AUDIT] = json!({"type": "object", "maxProperties": 0});
     request["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");

@@ -8,7 +8,7 @@ from accounts import HERE, OWNER
 EVENTS, RULE = "events.amazonaws.com", f"arn:aws:events:{HERE}:{OWNER}:rule/rule"
 MACHINE = f"arn:aws:states:{HERE}:{OWNER}:stateMachine:swept"
 #: Real seconds after which what is waited for does not come.
-PATIENCE = 5
+PATIENCE = 120
 
 
 def trust(service=EVENTS, **condition):

@@ -9,7 +9,7 @@ from accounts import HERE, OWNER, allow
 MACHINE = f"arn:aws:states:{HERE}:{OWNER}:stateMachine:bake"
 CHILDREN = f"arn:aws:states:{HERE}:{OWNER}:execution:bake/Each:*"
 #: Real seconds after which an execution does not end.
-PATIENCE = 20
+PATIENCE = 120
 
 
 def each(states, items=(1, 2)):

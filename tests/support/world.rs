@@ -163,7 +163,7 @@ impl World {
 }
 
 /// Real time after which something is not going to happen any more.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Looks until it is so.
 #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]

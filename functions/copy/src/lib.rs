@@ -218,6 +218,9 @@ impl ThisCopy<'_> {
             Err(error) if is_bound_to_its_account(&error) && input.delivery.relaunch.is_some() => {
                 Err(error.as_kind(ErrorKind::NotCopyable))
             }
+            Err(error) if is_bound_to_its_account(&error) => {
+                Err(error.and("Give the receiver Route Auto or Relaunch."))
+            }
             Err(error) => Err(error),
         }
     }

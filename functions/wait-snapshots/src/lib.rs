@@ -145,7 +145,11 @@ fn judge(
         }
         Readiness::KeyNotAccessible(reason) => Ok(Output::KeyNotAccessible { reason: format!("In {place}, {reason}") }),
         Readiness::Failed(reason) => {
-            let message = format!("In {place}, {reason}. What exists of it is removed; start the bake again.");
+            let rest = match input.delivery {
+                Some(_) => "What exists of it is removed; start the bake again.",
+                None => "What exists of it stays, to be looked at and deregistered; start another bake.",
+            };
+            let message = format!("In {place}, {reason}. {rest}");
             Err(StepError::new(ErrorKind::ImageFailed, message))
         }
         Readiness::Available => Err(StepError::new(ErrorKind::Unexpected, "An available image is not pending.")),

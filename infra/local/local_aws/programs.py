@@ -35,11 +35,11 @@ def environment(function, session, endpoint):
 
 
 def built_program(built, name):
-    """A function of this repository, in the folder that it was built into."""
-    found = built / name
-    if not found.is_file():
-        raise FileNotFoundError(f"the function {name} is not built at {found}: make build")
-    return found
+    """A function of this repository, in the folder that cargo or cargo-lambda built it into."""
+    for found in (built / name, built / name / "bootstrap"):
+        if found.is_file():
+            return found
+    raise FileNotFoundError(f"the function {name} is not built at {built / name}: make build")
 
 
 def program_of(function, host):

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 HERE = pathlib.Path(__file__).parent
 OWNER, RECEIVER, OTHER = "111111111111", "222222222222", "333333333333"
-START_SECONDS, END_SECONDS = 300, 40
+START_SECONDS, END_SECONDS = 300, 120
 _number = itertools.count()
 
 

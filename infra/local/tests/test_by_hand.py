@@ -20,7 +20,7 @@ from local_server import OWNER, RECEIVER, LocalServer, unique
 OPERATIONS = ["DescribeKey", "CreateGrant", "Decrypt", "ReEncryptFrom", "ReEncryptTo"]
 OPERATIONS += ["GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
 #: Real seconds after which what is waited for does not come.
-PATIENCE = 40
+PATIENCE = 120
 
 
 class Refused(Exception):

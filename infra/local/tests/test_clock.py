@@ -8,7 +8,7 @@ from local_aws import clock as module
 from local_aws.clock import Clock
 
 #: What waits for an alarm that does not ring gives up then.
-PATIENCE = 20
+PATIENCE = 120
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_wait(aws, machines):
     assert found["status"] == "SUCCEEDED"
     assert seconds(found) >= HOUR
     assert found["startDate"].timestamp() >= before - 0.001
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < 120
     # Its history tells the same.
     first, *_, last = machines.events(found["executionArn"])
     assert (last["timestamp"] - first["timestamp"]).total_seconds() >= HOUR

@@ -10,7 +10,7 @@ from local_server import OWNER, RECEIVER, passing, unique, wait_until_available
 #: IAM does not know it, and so it may do everything.
 ROLE = f"arn:aws:iam::{OWNER}:role/events"
 #: What waits for an execution that does not come gives up then.
-PATIENCE = 20
+PATIENCE = 120
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from local_server import OWNER, LocalServer, task, unique
 
 #: What waits for a process to end gives up then.
-PATIENCE = 20
+PATIENCE = 120
 
 
 class Probe:

@@ -11,7 +11,7 @@ from local_aws import schedule_expressions
 from local_server import passing, unique
 
 ROLE = "arn:aws:iam::111111111111:role/schedules"
-PATIENCE = 30
+PATIENCE = 120
 UTC = datetime.UTC
 
 

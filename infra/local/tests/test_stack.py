@@ -1,11 +1,13 @@
 """What the stack is made of is all there, or it is said what is not."""
 
 import json
+import pathlib
 
 import pytest
-from local_aws import resources, stack
+from local_aws import accounts, resources, stack
 
 RECEIVER = "222222222222"
+INFRA = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -129,3 +131,24 @@ def test_what_moto_lacks_is_made():
     topic = f"arn:aws:sns:us-east-1:{RECEIVER}:told"
     assert json.loads(sqs_backends[RECEIVER]["us-east-1"].get_queue("letters").policy) == letting_in
     assert json.loads(sns_backends[RECEIVER]["us-east-1"].get_topic(topic).policy) == letting_in
+
+
+def test_a_receiver_s_role_is_made_once_and_a_key_in_each_region(monkeypatch):
+    """IAM is global: the second Region's stack could not make the role again."""
+    from moto.iam.models import iam_backends
+    from moto.kms.models import kms_backends
+
+    template = stack._yaml(INFRA / "receiver.yaml")
+    chosen = {"OwnerAccountId": "111111111111", "RoleName": "Twice"}
+
+    def deploy(region, **more):
+        monkeypatch.setattr(accounts, "REGION", region)
+        stack.create(RECEIVER, stack.RECEIVER_STACK, template, stack._parameters(template, chosen | more))
+
+    deploy("eu-west-3")
+    with pytest.raises(Exception, match="Twice already exists"):
+        deploy("eu-north-1")
+    deploy("eu-central-2", CreateRole="false")
+    assert [role.name for role in iam_backends[RECEIVER]["aws"].get_roles()].count("Twice") == 1
+    for region in ("eu-west-3", "eu-central-2"):
+        assert kms_backends[RECEIVER][region].get_key_id_from_alias("alias/ami-bakery"), region

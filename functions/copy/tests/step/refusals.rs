@@ -65,5 +65,7 @@ async fn an_image_that_is_bound_to_its_account_is_launched_where_that_was_not_ru
         input.delivery.relaunch = relaunch;
         let error = call(input, &[&finds([]), &bound()], &[&key_is_visible()]).await.expect_err("it is refused");
         assert_eq!(error.kind, kind, "{error}");
+        let advises = error.message.ends_with("Give the receiver Route Auto or Relaunch.");
+        assert_eq!(advises, kind == ErrorKind::InvalidRequest, "{error}");
     }
 }

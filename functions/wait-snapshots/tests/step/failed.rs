@@ -36,6 +36,7 @@ async fn a_failed_image_carries_ec2_s_reason() {
     let error = look(golden(), &[&shows(image), &snapshots]).await.expect_err("it failed");
     assert_eq!(error.kind, ErrorKind::ImageFailed);
     assert!(error.message.contains("out of flour") && error.message.contains("111111111111"), "{error}");
+    assert!(error.message.contains("What exists of it stays"), "{error}");
 }
 
 #[tokio::test]
