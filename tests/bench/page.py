@@ -124,7 +124,13 @@ def scale(found):
     shapes = [shape for shape in ("few", "many", "regions", "path") if shape in found]
     yield f"| | {' | '.join(shapes)} | target |\n|{'---|' * (len(shapes) + 2)}"
     for measure in measures:
-        targets = {found["required"][shape][measure] for shape in shapes if measure in found["required"][shape]}
+        required = {shape: found["required"][shape][measure] for shape in shapes if measure in found["required"][shape]}
+        # One that does not hold for all of them says for which.
+        targets = (
+            set(required.values())
+            if len(required) == len(shapes)
+            else [f"{most} ({shape})" for shape, most in required.items()]
+        )
         values = [str(found[shape].get(measure, "")) for shape in shapes]
         yield f"| {measure.replace('_', ' ')} | {' | '.join(values)} | {' '.join(map(str, targets))} |"
     yield f"\nMissed: {', '.join(found['missed']) or 'nothing'}."

@@ -16,7 +16,7 @@ def names(functions):
 
 
 def test_document_tells_what_the_templates_allow():
-    assert written() == rendered(), "write it anew: python tests/permissions/table.py"
+    assert written() == rendered(), "write it anew: tests/permissions/table.py"
 
 
 def test_every_role_takes_the_boundary():

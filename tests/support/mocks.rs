@@ -5,8 +5,9 @@ use crate::samples::{here, receiver_role};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sts::error::ErrorMetadata;
+use aws_smithy_http_client::test_util::infallible_client_fn;
 pub use aws_smithy_mocks::RuleMode::{MatchAny, Sequential};
-use aws_smithy_mocks::{MockResponse, Rule, RuleBuilder, RuleMode, create_mock_http_client, mock_client};
+use aws_smithy_mocks::{MockResponse, Rule, RuleBuilder, RuleMode, mock_client};
 use bakery::Aws;
 use std::error::Error;
 use std::fmt::Debug;
@@ -32,11 +33,15 @@ where
 
 /// The owner's functions, which no receiver's role lets in: STS refuses every call.
 pub fn no_role_lets_in() -> Arc<Aws> {
+    let denied = |_| {
+        let said = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+        http::Response::builder().status(403).body(said).expect("a response")
+    };
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("owner", "secret", None, None, "test")))
-        .http_client(create_mock_http_client())
+        .http_client(infallible_client_fn(denied))
         .build();
     Arc::new(Aws::new(config, here(), receiver_role(), None, "step".to_owned()))
 }

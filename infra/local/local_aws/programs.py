@@ -39,7 +39,7 @@ def built_program(built, name):
     for found in (built / name, built / name / "bootstrap"):
         if found.is_file():
             return found
-    raise FileNotFoundError(f"the function {name} is not built at {built / name}: make build")
+    raise FileNotFoundError(f"the function {name} is not built in {built}: make build, or make package to measure it")
 
 
 def program_of(function, host):
