@@ -110,8 +110,8 @@ def _context(response):
     ask, region = response._get_param, response.region
     permission = ask("CreateVolumePermission", {})
     add, remove = permission.get("Add", []), permission.get("Remove", [])
-    users = [{"UserId": user} for user in ask("UserIds", [])]
-    add, remove = (add + users, remove) if ask("OperationType") == "add" else (add, remove + users)
+    flat = [{"UserId": user} for user in ask("UserIds", [])] + [{"Group": group} for group in ask("GroupNames", [])]
+    add, remove = (add + flat, remove) if ask("OperationType") == "add" else (add, remove + flat)
     context = {
         "ec2:region": region,
         "aws:requestedregion": region,
