@@ -310,12 +310,20 @@ def redriven(world):
 
 def grant_whose_answer_is_lost(world):
     """A grant's answer never arrives: it is made again to learn its id, and revoked."""
+    world.server.own("DELETE", "calls")
     lost = {"service": "kms", "action": "CreateGrant", "function": "ami-bakery-grant-key", "when": "after"}
     world.server.own("PUT", "faults", [{**lost, **ALWAYS}])
     ended = world.bake({"InstanceId": world.instance(world.key()), "ImageName": "lost", "Receivers": world.receivers()})
     world.server.own("DELETE", "faults")
     assert ended.error == "PartialDelivery" and ended.outcome["Delivered"] == 0, ended
+    # Not only found in a list, which may be too late.
+    repeated = [one["error"] for one in _calls(world, "CreateGrant") if one["function"] == "ami-bakery-revoke"]
+    assert repeated and not any(repeated), repeated
     world.nothing_is_left_open()
+
+
+def _calls(world, action):
+    return [one for one in world.server.own("GET", "calls") if one["action"] == action]
 
 
 def grant_that_comes_late(world):
@@ -358,6 +366,26 @@ def revoking_forbidden(world):
         assert world.end_of(execution).status == ("ABORTED" if stops else "SUCCEEDED")
         world.is_swept()
         world.nothing_is_left_open()
+
+
+def retiring_forbidden(world):
+    """KMS lets nobody retire a grant: whose role may revoke it does."""
+    world.server.own(
+        "PUT", "faults", [{"service": "kms", "action": "RetireGrant", "error": "AccessDeniedException", **ALWAYS}]
+    )
+    for stops in (False, True):
+        request = {
+            "InstanceId": world.instance(world.key()),
+            "ImageName": "revoked",
+            "Receivers": world.receivers(FIRST),
+        }
+        with _copying(world, request, FIRST) as execution:
+            if stops:
+                world.stop(execution)
+        assert world.end_of(execution).status == ("ABORTED" if stops else "SUCCEEDED")
+        world.is_swept()
+        world.nothing_is_left_open()
+    world.server.own("DELETE", "faults")
 
 
 def started_by_tag(world):
@@ -445,6 +473,7 @@ ALL = [
     grant_that_comes_late,
     swept_by_itself,
     revoking_forbidden,
+    retiring_forbidden,
     started_by_tag,
     started_by_schedule,
     tag_that_starts_nothing,
