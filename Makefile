@@ -73,7 +73,7 @@ test-local: setup
 test-permissions: build setup ## See that every permission of the templates is needed
 	$(PYTHON) -m pytest -q tests/permissions --functions $(FUNCTIONS)
 
-prove-permissions: build setup ## Take each permission away in turn, and see what needed it fail (some 30 minutes)
+prove-permissions: build setup ## Take each permission away in turn, and see what needed it fail (an hour and more)
 	$(PYTHON) tests/permissions/prove.py --functions $(FUNCTIONS)
 
 package: setup $(TOOLS)/bin/cargo-cyclonedx ## Build what is deployed: zips for ARCHITECTURES="arm64 x86_64", checksums, SBOMs

@@ -61,7 +61,12 @@ def there(world):
             tags = [{"Key": key, "Value": value} for key, value in tags.items()]
             ec2.create_tags(Resources=[image, snapshot], Tags=tags)
         found |= {f"{name}.image": image, f"{name}.snapshot": snapshot}
-    return found
+    yield found
+    # The scenarios look at all that an account has.
+    world.client("ec2", RECEIVERS[0]).terminate_instances(InstanceIds=[found["elsewhere"]])
+    for name in ("ours", "theirs"):
+        ec2.deregister_image(ImageId=found[f"{name}.image"])
+    ec2.terminate_instances(InstanceIds=[instance])
 
 
 def state_of(ec2, volume):
