@@ -389,7 +389,7 @@ def test_what_moto_cannot_read_is_refused_too(machines):
 
 
 def test_what_runs_goes_on_with_the_definition_that_it_began_with(machines):
-    machine = machines.create({"Wait": {"Type": "Wait", "Seconds": 600, "Next": "End"}, "End": passing("old")})
+    machine = machines.create({"Wait": {"Type": "Wait", "Seconds": 4 * 3600, "Next": "End"}, "End": passing("old")})
     execution = machines.start(machine)
     kept = json.loads(machines.client.describe_state_machine(stateMachineArn=machine)["definition"])
     kept["States"]["End"] = passing("new")
