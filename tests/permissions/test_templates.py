@@ -67,6 +67,14 @@ def test_the_bucket_forgets_what_runs_have_begun():
     assert {rule.get("Prefix"): rule.get("ExpirationInDays") for rule in rules} == {"runs/": 90, None: None}
 
 
+def test_a_schedule_is_in_its_time_zone_attempted_again_and_not_lost():
+    schedules = of_type("AWS::Scheduler::Schedule").values()
+    [schedule] = [one for one in schedules if one["ScheduleExpression"] == {"Ref": "ScheduleExpression"}]
+    assert schedule["ScheduleExpressionTimezone"] == {"Ref": "ScheduleTimezone"}
+    assert schedule["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 10}
+    assert schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"] == ["StartDeadLetterQueue", "Arn"]
+
+
 #: What AWS counts by itself, and by what: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html,
 #: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html,
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
