@@ -259,7 +259,7 @@ fn note(answer: Result<(), StepError>, stays: &mut Vec<String>) -> Result<(), St
 }
 
 /// An error holds 32,768 characters; this many grants fit.
-const MOST_TOLD: usize = 30;
+const MOST_TOLD: usize = 20;
 
 fn all_gone(stays: &[String]) -> Result<(), StepError> {
     if stays.is_empty() {
@@ -272,19 +272,18 @@ fn all_gone(stays: &[String]) -> Result<(), StepError> {
     Err(StepError::new(ErrorKind::RevokeFailed, message))
 }
 
-/// The same, of one grant, with what the reader can do about it.
-fn stays(error: StepError, grant: &Grant) -> StepError {
-    let Grant { kms_key_id: key, grant_id } = grant;
-    let by_hand = format!("aws kms revoke-grant --region {} --key-id {key} --grant-id {grant_id}", key.region());
-    let error = unproved(error);
-    if error.kind == ErrorKind::RevokeFailed {
-        error.and(&format!("If it stays, revoke it by hand: {by_hand}"))
-    } else {
-        error
-    }
-}
-
 /// As long as nobody can say that a grant is gone, it counts as open.
 fn unproved(error: StepError) -> StepError {
     if error.kind.is_aws_s_own() { error } else { error.as_kind(ErrorKind::RevokeFailed) }
+}
+
+/// The same, of one grant, with what the reader can do about it.
+fn stays(error: StepError, grant: &Grant) -> StepError {
+    let error = unproved(error);
+    if error.kind != ErrorKind::RevokeFailed {
+        return error;
+    }
+    let Grant { kms_key_id: key, grant_id } = grant;
+    let by_hand = format!("aws kms revoke-grant --region {} --key-id {key} --grant-id {grant_id}", key.region());
+    error.and(&format!("If it stays, revoke it by hand: {by_hand}"))
 }
