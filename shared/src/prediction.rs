@@ -10,8 +10,12 @@ const MOST_LOOKS: u64 = 100;
 /// With fewer an image is noticed too late, with more it is looked at too often: `make bench-waiting`.
 const LOOKS: u64 = 10;
 const LONG: u64 = 2_280;
-/// The shortest wait is a fortieth of the time so far, within these: what takes a minute is noticed the sooner for it.
+/// The shortest wait is a sixtieth of the time so far, within these: what takes a minute is noticed the sooner for it.
 const SHORTEST_WAIT: (u64, u64) = (2, 5);
+/// One image that many others wait for is looked at twice as often, unless it takes longer than this: then it is late by
+/// less than a hundredth anyway.
+const AWAITED: u64 = 2;
+const AWAITED_UNTIL: u64 = 600;
 /// Nobody waits longer than this to hear that an image has failed.
 const LONGEST_WAIT: u64 = 600;
 /// The longest wait while an image that takes `LONG` may be ready, and while one may that is later than foreseen.
@@ -53,11 +57,17 @@ pub struct Sight {
     pub looks: u64,
     /// The longest that it may stay pending.
     pub allowed: u64,
+    /// Whether the whole bake, or all of a Region, waits for it.
+    pub awaited: bool,
 }
 
 impl Sight {
+    fn often(&self) -> u64 {
+        if self.awaited && self.waited < AWAITED_UNTIL { AWAITED } else { 1 }
+    }
+
     fn shortest(&self) -> u64 {
-        (self.waited / 40).clamp(SHORTEST_WAIT.0, SHORTEST_WAIT.1)
+        (self.waited / 60 / self.often()).clamp(SHORTEST_WAIT.0 / self.often(), SHORTEST_WAIT.1)
     }
 
     fn moving(&self) -> u64 {
@@ -108,14 +118,14 @@ impl Sight {
             return (self.waited / 100).clamp(self.shortest(), LONGEST_WAIT_IF_LATE);
         }
         // It may be ready from now, or from the earliest, to the latest: the looks that are left divide that evenly.
-        let left = LOOKS.saturating_sub(self.looks + 1).max(1);
+        let left = (LOOKS * self.often()).saturating_sub(self.looks + 1).max(1);
         let from = earliest.max(moving);
         let most = match left {
             _ if from > LONG => LONGEST_WAIT_IF_LONG,
             // Too late by a fortieth at most where a look tells more about the end than whether it has come.
             _ if moving < earliest => earliest / 40,
             1 => LONGEST_WAIT,
-            _ => moving / 60,
+            _ => moving / 60 / self.often(),
         };
         let gap = ((latest - from) / left).min(most).max(self.shortest());
         if moving < earliest { earliest + FINISH - moving + gap } else { gap }
@@ -155,6 +165,13 @@ mod tests {
         let only_the_image = [30, 100, 1_000].map(|waited| sight(waited, 100).check_after_seconds());
         assert_eq!(only_the_image, [2, 2, 5], "only the image itself is missing");
         assert_eq!(sight(3_615, 20).check_after_seconds(), LONGEST_WAIT);
+    }
+
+    #[test]
+    fn what_others_wait_for_is_looked_at_twice_as_often_while_it_may_be_soon() {
+        let of = |waited, awaited| Sight { awaited, ..sight(waited, 100) }.check_after_seconds();
+        assert_eq!([of(60, false), of(250, false), of(300, false)], [2, 4, 5]);
+        assert_eq!([of(60, true), of(250, true), of(1_200, true)], [1, 2, 5]);
     }
 
     #[test]

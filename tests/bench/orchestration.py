@@ -38,6 +38,7 @@ def main():
     parser.add_argument("--regions", type=int, nargs="*", default=[1, 3, 6])
     parser.add_argument("--accounts", type=int, nargs="*", default=[1, 10, 50])
     parser.add_argument("--receivers", type=int, default=50, help="of the whole bake, in each of 6 Regions")
+    parser.add_argument("--busy-speed", type=float, default=1, help="of AWS's clock while anything is at work")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target/bench/orchestration.json")
     arguments = parser.parse_args()
     do = {
@@ -50,7 +51,8 @@ def main():
     for part in arguments.only:
         with tempfile.TemporaryDirectory() as folder:
             there = accounts_of(receivers[part])
-            with LocalServer(pathlib.Path(folder), arguments.functions, speed=600, receivers=there) as aws:
+            clock = {"speed": 600, "busy_speed": arguments.busy_speed}
+            with LocalServer(pathlib.Path(folder), arguments.functions, receivers=there, **clock) as aws:
                 found[part] = do[part](aws)
         show(part, found[part])
     missed = misses(found)

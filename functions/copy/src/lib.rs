@@ -158,7 +158,9 @@ impl ThisCopy<'_> {
     }
 
     /// The id of the copy that is given up. If it is not known whether there is one, the call is repeated with its
-    /// token: that gives the copy that was made, or one that is removed right away.
+    /// token: that gives the copy that was made, or one that is removed right away. A repetition that is refused tells
+    /// nothing of the first call, and `CreateImage` takes no token: then the image is waited for until it could be seen,
+    /// by its tags or its name.
     async fn known_id(&self) -> Result<Option<ImageId>, StepError> {
         if let Some(copy) = &self.input.copy {
             return Ok(Some(copy.image_id.clone()));
@@ -166,23 +168,23 @@ impl ThisCopy<'_> {
         if self.input.failure.as_ref().is_none_or(Failure::is_refusal) {
             return Ok(None);
         }
-        // `CreateImage` takes no token, so its image is waited for until it could be seen, by its tags or its name.
-        if self.input.delivery.route == Route::Relaunch {
-            let name = names::copy_name(&self.input.bake.image_name, &self.input.delivery, false, self.input.attempt);
-            let made = named(self.ec2, &name, self.place).await?.filter(|image| image.state != "deregistered");
-            let ours = |image: &ImageLook| image.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
-            let made = made.filter(ours).map(|image| image.image_id);
-            if made.is_none() && self.input.retries < NOT_THERE_AFTER {
-                let message = format!("An image {name} may have been requested in {}, and cannot be seen.", self.place);
-                return Err(StepError::new(ErrorKind::NotVisibleYet, message));
+        if self.input.delivery.route != Route::Relaunch {
+            match self.request().await {
+                Ok(image_id) => return Ok(Some(image_id)),
+                Err(error) if error.kind.is_aws_s_own() => return Err(error),
+                Err(_) => {}
             }
-            return Ok(made);
         }
-        match self.request().await {
-            Ok(image_id) => Ok(Some(image_id)),
-            Err(error) if error.kind.is_aws_s_own() => Err(error),
-            Err(_) => Ok(None),
+        let (input, owner) = (self.input, self.is_owner());
+        let name = names::copy_name(&input.bake.image_name, &input.delivery, owner, input.attempt);
+        let made = named(self.ec2, &name, self.place).await?.filter(|image| image.state != "deregistered");
+        let ours = |image: &ImageLook| image.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
+        let made = made.filter(ours).map(|image| image.image_id);
+        if made.is_none() && input.retries < NOT_THERE_AFTER {
+            let message = format!("An image {name} may have been requested in {}, and cannot be seen.", self.place);
+            return Err(StepError::new(ErrorKind::NotVisibleYet, message));
         }
+        Ok(made)
     }
 }
 

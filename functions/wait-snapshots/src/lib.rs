@@ -4,7 +4,7 @@ use aws_sdk_ec2::Client;
 use bakery::ids::{ImageId, InstanceId, SnapshotId};
 use bakery::images;
 use bakery::names::{self, DELIVERY_TAG};
-use bakery::plan::{Bake, Delivery, Image, InstanceState};
+use bakery::plan::{Bake, Delivery, Image, InstanceState, Route};
 use bakery::prediction::{Known, Sight};
 use bakery::readiness::{ImageLook, Readiness, SnapshotLook, by_snapshots, keys, readiness, shortcoming};
 use bakery::time::Timestamp;
@@ -140,7 +140,8 @@ fn judge(
         Readiness::Pending { progress, slowest, gib } => {
             let known = input.last.as_ref().map(|last| last.known).unwrap_or_default();
             let (waited, allowed) = (input.now.seconds_since(input.started_at), input.bake.timeout_minutes * 60);
-            let sight = Sight { waited, progress: slowest, gib, known, looks: input.looks, allowed };
+            let awaited = input.delivery.as_ref().is_none_or(|delivery| delivery.route == Route::Hop);
+            let sight = Sight { waited, progress: slowest, gib, known, looks: input.looks, allowed, awaited };
             pending(input, progress, sight, snapshot_ids, place)
         }
         Readiness::KeyNotAccessible(reason) => Ok(Output::KeyNotAccessible { reason: format!("In {place}, {reason}") }),

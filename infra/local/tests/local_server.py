@@ -40,7 +40,7 @@ class LocalServer:
     """`with LocalServer(folder, functions) as server:` has one running meanwhile, with the stack for these receivers, if
     there are any, and with these parameters."""
 
-    def __init__(self, folder, functions, speed=3600, receivers=(), **parameters):
+    def __init__(self, folder, functions, speed=3600, receivers=(), busy_speed=1, **parameters):
         self.speed, self.folder, self.log = speed, folder, folder / "local-aws.log"
         self._command = [sys.executable, "-m", "local_aws", "serve", *([] if receivers else ["--no-stack"])]
         self._command += ["--dir", folder, "--functions", functions]
@@ -50,6 +50,7 @@ class LocalServer:
             "PYTHONPATH": str(HERE.parent),
             "LOCAL_AWS_PORT": "0",
             "LOCAL_AWS_SPEED": str(speed),
+            "LOCAL_AWS_BUSY_SPEED": str(busy_speed),
             "LOCAL_AWS_RECEIVERS": ",".join(receivers),
             "LOCAL_AWS_PARAMETERS": json.dumps(parameters),
         }

@@ -133,6 +133,26 @@ async fn an_image_of_a_temporary_instance_whose_answer_was_lost_is_waited_for() 
 }
 
 #[tokio::test]
+async fn a_copy_whose_answer_was_lost_and_that_is_refused_now_is_waited_for() {
+    let lost = |retries| {
+        let failure = Failure { error: "States.Timeout".into(), cause: String::new(), also: None };
+        Input { failure: Some(failure), retries, ..input(Mode::Cancel, 1) }
+    };
+    let denied = || mock!(Ec2::copy_image).then_error(|| CopyImageError::generic(refused("UnauthorizedOperation")));
+    let unseen = || mock!(Ec2::describe_images).then_output(|| looks::images([]));
+    let error = call(lost(0), &[&finds([]), &denied(), &unseen()], &[]).await.expect_err("it may come to be seen");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+    let by_name = mock!(Ec2::describe_images)
+        .match_requests(|asked| asked.filters().iter().any(|filter| filter.name() == Some("name")))
+        .then_output(|| looks::images([looks::image(COPIES[0], "pending", &[], &COPY_TAGS)]));
+    let (pending, gone) = (shows(COPIES[0], Some("pending")), shows(COPIES[0], None));
+    let rules = [&finds([]), &denied(), &by_name, &pending, &deregistered(COPIES[0]), &gone, &left(&[])];
+    assert_eq!(call(lost(3), &rules, &[]).await.expect("it is cancelled"), cancelled(&COPIES[..1]));
+    let rules = [&finds([]), &denied(), &unseen(), &left(&[])];
+    assert_eq!(call(lost(NOT_THERE_AFTER), &rules, &[]).await.expect("there is none"), cancelled(&[]));
+}
+
+#[tokio::test]
 async fn a_copy_that_aws_refused_is_not_asked_for_again() {
     let failure = Failure { error: "AccessDenied".into(), cause: String::new(), also: None };
     let input = Input { failure: Some(failure), ..input(Mode::Cancel, 1) };
