@@ -1,8 +1,8 @@
 //! Images that AWS does not copy to another account: launched there, and imaged.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{REGIONS, World, images, instance_of, key, snapshots};
-use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Filter, Image, InstanceType};
+use ami_bakery_tests::world::{self, REGIONS, World, images, instance_of, key, snapshots};
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Image, InstanceType};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 
@@ -12,9 +12,7 @@ const CODE: &str = "aw0evgkw8e5c1q413zgy5pjce";
 /// The bake's instance runs Windows.
 async fn windows() -> (World, Value) {
     let world = World::new().await;
-    let platform = Filter::builder().name("platform").values("windows").build();
-    let found = world.owner.ec2().describe_images().owners("amazon").filters(platform).send().await;
-    let image = found.expect("AWS's images are described").images()[0].image_id().expect("an id").to_owned();
+    let image = world::windows(&world.owner).await;
     with_instance_of(world, &image, InstanceType::T3Micro).await
 }
 

@@ -1,14 +1,15 @@
-//! The sample requests, each run as it is; those that would bake are planned.
+//! The sample requests, each run as it is.
 
 use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
 use ami_bakery_tests::samples::{IMAGE, INSTANCE};
-use ami_bakery_tests::world::{Ended, World, key, profile, tag};
+use ami_bakery_tests::world::{World, images, instance_of, key, profile, tag, windows};
+use aws_sdk_ec2::types::InstanceType;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Those that the test below runs, and the profile.
+/// Those that the tests below run, and the profile.
 const SAMPLES: [&str; 11] = [
     "again",
     "audit",
@@ -53,71 +54,72 @@ async fn subnet(world: &World) -> String {
     id
 }
 
-/// Every problem is one of the request, and nothing is made.
-async fn planned(world: &World, name: &str, mut request: Value) -> Ended {
-    request["DryRun"] = json!(true);
-    request["Strict"] = json!(true);
-    let ended = world.bake(&format!("{name}-planned"), &request).await;
+/// The Region, the account and the route of each delivery.
+async fn bakes(world: &World, name: &str, request: &Value) -> Vec<String> {
+    let ended = world.bake(name, request).await;
     assert_eq!(ended.status, ExecutionStatus::Succeeded, "{name}: {ended:?}");
-    assert_eq!(ended.output["Status"], json!("DryRun"), "{name}");
-    assert!(world.mutations().is_empty(), "{name}: {:?}", world.mutations());
-    ended
-}
-
-/// The Region and the route of each delivery.
-fn routes(planned: &Ended) -> Vec<String> {
-    let deliveries = planned.output["Deliveries"].as_array().expect("deliveries");
-    let route = |delivery: &Value| {
-        format!("{} {}", delivery["Region"].as_str().expect("one"), delivery["Route"].as_str().expect("one"))
+    let deliveries = ended.output["Deliveries"].as_array().expect("deliveries");
+    let told = |delivery: &Value| {
+        assert_eq!(delivery["Status"], json!("Delivered"), "{name}: {delivery}");
+        ["Region", "AccountId", "Route"].map(|field| delivery[field].as_str().expect("a text")).join(" ")
     };
-    deliveries.iter().map(route).collect()
+    let mut deliveries: Vec<_> = deliveries.iter().map(told).collect();
+    deliveries.sort_unstable();
+    deliveries
 }
 
 #[tokio::test]
-async fn every_sample_request_is_one() {
+async fn the_samples_that_image_an_instance() {
     let world = World::new().await;
     alias(&world, OWNER, "eu-west-1", "alias/golden").await;
     alias(&world, RECEIVERS[0], "eu-west-1", "alias/ami-bakery").await;
     tag(&world.owner, &world.instance, &[("stage", "golden")]).await;
     let subnet = subnet(&world).await;
-    // KMS grants only to roles that there are.
-    let there =
-        [(INSTANCE, &*world.instance), ("subnet-0123456789abcdef0", &subnet), ("launcher", "AmiBakeryReceiver")];
-    // The id of the instance is a part of the image's.
-    let samples_with = |image: &str| samples(&[&[(IMAGE, image)], &there[..]].concat());
-    let requests = samples_with("ami-00000000000000000");
-    assert_eq!(requests.keys().map(String::as_str).collect::<Vec<_>>(), SAMPLES, "each is run here");
+    let mut requests = samples(&[(INSTANCE, &world.instance), ("subnet-0123456789abcdef0", &subnet)]);
+    assert_eq!(requests.keys().map(String::as_str).collect::<Vec<_>>(), SAMPLES, "each is run in this file");
     profile(&world.owner, "web", &requests["profile"]).await;
+    let image = windows(&world.owner).await;
+    let windows = instance_of(&world.owner, &world.key, "windows", &image, InstanceType::T3Micro).await;
+    requests.get_mut("sealed-windows").expect("a sample")["InstanceId"] = json!(windows);
 
+    let to_both = ["us-east-1 222222222222 Copy", "us-east-1 333333333333 Copy"];
     for name in ["by-profile", "scheduled"] {
-        let planned = planned(&world, name, requests[name].clone()).await;
-        assert_eq!(routes(&planned), ["us-east-1 Copy", "us-east-1 Copy"], "{name}");
-        assert_eq!(planned.output["Bake"]["InstanceId"], json!(world.instance), "{name}");
+        assert_eq!(bakes(&world, name, &requests[name]).await, to_both, "{name}");
     }
-    let of_two = planned(&world, "two-regions", requests["two-regions"].clone()).await;
-    let mut found = routes(&of_two);
-    found.sort_unstable();
-    assert_eq!(found, ["eu-west-1 Copy", "us-east-1 Copy", "us-east-1 Copy"]);
-    let sealed = planned(&world, "sealed-windows", requests["sealed-windows"].clone()).await;
-    assert_eq!(routes(&sealed), ["us-east-1 Relaunch"]);
+    let of_two = bakes(&world, "two-regions", &requests["two-regions"]).await;
+    assert_eq!(of_two, [&["eu-west-1 222222222222 Copy"], &to_both[..]].concat());
+    let sealed = bakes(&world, "sealed-windows", &requests["sealed-windows"]).await;
+    assert_eq!(sealed, ["us-east-1 222222222222 Relaunch"]);
     let dry = world.bake("dry-run", &requests["dry-run"]).await;
     assert_eq!((dry.status, &dry.output["Status"]), (ExecutionStatus::Succeeded, &json!("DryRun")));
+    assert!(world.mutations().is_empty(), "{:?}", world.mutations());
+    world.assert_nothing_is_left_open().await;
+}
 
-    // As a person does it, one after the other: share, ask what is open, take back, run again, give to another.
-    let shared = world.bake("web-2026-11-24", &requests["share-only"]).await;
-    assert_eq!(shared.status, ExecutionStatus::Succeeded, "{shared:?}");
-    let image = shared.output["ImageId"].as_str().expect("an image").to_owned();
-    assert!(world.shared_with(&image).await.contains(&RECEIVERS[0].to_owned()));
+/// As a person does it, one after the other: share, ask what is open, take back, give it to another, run again.
+#[tokio::test]
+async fn the_samples_that_go_on_with_an_image() {
+    let world = World::new().await;
+    // KMS grants only to roles that there are.
+    let there = [(INSTANCE, &*world.instance), ("launcher", "AmiBakeryReceiver")];
+    let requests = samples(&there);
+    let shared = bakes(&world, "web-2026-11-24", &requests["share-only"]).await;
+    assert_eq!(shared, ["us-east-1 222222222222 ShareOnly"]);
+    let [image] = &*images(&world.owner).await else { panic!("one image") };
+    let image = image.image_id().expect("an id");
+    assert!(world.shared_with(image).await.contains(&RECEIVERS[0].to_owned()));
     let audit = world.bake("audit", &requests["audit"]).await;
     assert_eq!(audit.status, ExecutionStatus::Succeeded, "{audit:?}");
-    assert!(audit.output.to_string().contains(&image), "{audit:?}");
+    assert!(audit.output.to_string().contains(image), "{audit:?}");
     let revoked = world.bake("revoke", &requests["revoke"]).await;
     assert_eq!(revoked.status, ExecutionStatus::Succeeded, "{revoked:?}");
-    assert!(world.shared_with(&image).await.is_empty());
-    let requests = samples_with(&image);
-    let again = planned(&world, "again", requests["again"].clone()).await;
-    assert_eq!(again.output["Bake"]["ImageId"], json!(image), "the image that is there");
-    let given = planned(&world, "existing-image", requests["existing-image"].clone()).await;
-    assert_eq!(routes(&given), ["us-east-1 Copy"]);
+    assert!(world.shared_with(image).await.is_empty());
+    // The id of the instance is a part of the image's.
+    let requests = samples(&[&[(IMAGE, image)], &there[..]].concat());
+    let given = bakes(&world, "existing-image", &requests["existing-image"]).await;
+    assert_eq!(given, ["us-east-1 333333333333 Copy"]);
+    let again = bakes(&world, "again", &requests["again"]).await;
+    assert_eq!(again, ["us-east-1 222222222222 Copy", "us-east-1 333333333333 Copy"]);
+    assert_eq!(images(&world.owner).await.len(), 1, "the image that was there");
     world.assert_nothing_is_left_open().await;
 }

@@ -1,7 +1,9 @@
 //! An owner with an instance `web`, two receivers with a key each, and a bake to start.
 
 use crate::local_aws::{Call, Config, LocalAws, OWNER, RECEIVERS, REGION};
-use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Image, InstanceType, Snapshot, Tag, TagSpecification};
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, Filter, Image, InstanceType, Snapshot, Tag, TagSpecification,
+};
 use aws_sdk_sfn::types::ExecutionStatus;
 use bakery::time::Timestamp;
 use serde_json::{Value, json};
@@ -258,6 +260,13 @@ pub async fn instance(account: &Config, key: &str, name: &str) -> String {
 pub async fn linux(account: &Config) -> String {
     let image = account.ec2().describe_images().owners("amazon").send().await.expect("AWS's images are described");
     image.images().first().and_then(|image| image.image_id()).expect("an image").to_owned()
+}
+
+/// One of AWS's images of Windows.
+pub async fn windows(account: &Config) -> String {
+    let platform = Filter::builder().name("platform").values("windows").build();
+    let found = account.ec2().describe_images().owners("amazon").filters(platform).send().await;
+    found.expect("AWS's images are described").images()[0].image_id().expect("an id").to_owned()
 }
 
 /// The same, launched from this image.
