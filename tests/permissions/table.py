@@ -1,4 +1,4 @@
-"""The tables of docs/permissions.md: what each role may do. `python tests/permissions/table.py` writes them anew."""
+"""The tables at the end of the README: what each role may do. `python tests/permissions/table.py` writes them anew."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = ROOT / "docs/permissions.md"
+DOCUMENT = ROOT / "README.md"
 BEGIN, END = "<!-- permissions: begin -->\n", "<!-- permissions: end -->\n"
 TITLES = {"infra/template.yaml": "The owner's stack", "infra/receiver.yaml": "The receiver's stack"}
 
@@ -39,12 +39,18 @@ def rendered():
     lines = []
     for path, title in TITLES.items():
         found = statements(resources(path))
-        lines += [f"## {title}", "", f"`{path}`", ""]
-        lines += ["| role | statement | may | on | only if |", "|---|---|---|---|---|"]
+        lines += [f"### {title}", "", f"`{path}`", ""]
+        lines += ["| function | statement | allowed actions | resources | conditions |", "|---|---|---|---|---|"]
         for role in sorted(found):
-            lines += [row(role.removesuffix("Role"), *one) for one in found[role]]
+            lines += [row(whose(role.removesuffix("Role")), *one) for one in found[role]]
         lines.append("")
     return "\n".join(lines)
+
+
+def whose(role):
+    """The function as its folder is called; else a state machine, a schedule, or the receiver's role."""
+    function = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", role).lower()
+    return f"`{function}`" if (ROOT / "functions" / function).is_dir() else role
 
 
 def row(role, statement, condition):
