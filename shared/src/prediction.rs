@@ -182,10 +182,10 @@ mod tests {
 
     #[test]
     fn a_small_image_that_is_long_in_coming_is_not_forgotten() {
-        for ready in 30..=600 {
+        for (ready, awaited) in (30..=600).flat_map(|ready| [(ready, false), (ready, true)]) {
             let (mut waited, mut looks, mut known) = (START, 0, Known::default());
             while waited < ready {
-                let sight = Sight { looks, known, ..sight(waited, 100) };
+                let sight = Sight { looks, known, awaited, ..sight(waited, 100) };
                 (waited, known, looks) = (waited + sight.check_after_seconds(), sight.known(), looks + 1);
             }
             assert!(waited - ready <= 5.max(ready / 4), "ready after {ready} s, and noticed after {waited}");
@@ -195,10 +195,10 @@ mod tests {
     #[test]
     fn the_looks_are_few_even_when_nothing_moves() {
         for allowed in [60, 3_600, 43_200, 604_800] {
-            for progress in [0, 1, 50, 99, 100] {
+            for (progress, awaited) in [0, 1, 50, 99, 100].into_iter().flat_map(|told| [(told, false), (told, true)]) {
                 let (mut waited, mut looks, mut known) = (0, 0, Known::default());
                 while waited < allowed {
-                    let sight = Sight { looks, allowed, known, ..sight(waited, progress) };
+                    let sight = Sight { looks, allowed, known, awaited, ..sight(waited, progress) };
                     (waited, known) = (waited + sight.check_after_seconds(), sight.known());
                     looks += 1;
                 }
