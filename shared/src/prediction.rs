@@ -107,7 +107,7 @@ impl Sight {
             return rest;
         }
         let share = self.allowed.saturating_sub(self.waited) / MOST_LOOKS.saturating_sub(self.looks).max(1);
-        rest.max(share.min(self.waited / 5))
+        rest.max(share.min(self.waited / 4))
     }
 
     fn rest(&self) -> u64 {
