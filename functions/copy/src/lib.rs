@@ -96,6 +96,10 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     let ec2 = clients.ec2.at(&place, input.now).await?;
     let id = names::delivery(&input.bake.bake_id, &input.delivery);
     let this = ThisCopy { ec2: &ec2, clients, input: &input, id: &id, place: &place };
+    // First of all, since it is often too early.
+    if input.mode == Mode::Copy && !this.is_owner() {
+        have_arrived(&clients.kms, &input.source.kms_key_ids, &place, input.now).await?;
+    }
     let copies = tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await?;
     match input.mode {
         Mode::Copy => {
@@ -125,9 +129,6 @@ impl ThisCopy<'_> {
         }
         // What failed before still holds its name.
         removal::remove(self.ec2, dead, self.place).await?;
-        if !self.is_owner() {
-            have_arrived(&self.clients.kms, &self.input.source.kms_key_ids, self.place, self.input.now).await?;
-        }
         self.request().await
     }
 

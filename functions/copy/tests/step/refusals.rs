@@ -19,8 +19,8 @@ async fn every_call_tells_what_aws_said() {
     let deregister = mock!(Ec2::deregister_image).then_error(move || DeregisterImageError::generic(refused(code)));
     let done = mock!(Ec2::deregister_image).then_output(|| DeregisterImageOutput::builder().build());
     let pending = || finds([(COPIES[0], "pending", 1)]);
-    refusal(Mode::Copy, &[&images()], &[], "ec2:DescribeImages").await;
-    refusal(Mode::Copy, &[&finds([])], &[&key], "kms:DescribeKey").await;
+    refusal(Mode::Copy, &[], &[&key], "kms:DescribeKey").await;
+    refusal(Mode::Copy, &[&images()], &[&key_is_visible()], "ec2:DescribeImages").await;
     refusal(Mode::Copy, &[&finds([]), &copy], &[&key_is_visible()], "ec2:CopyImage").await;
     refusal(Mode::Cancel, &[&images()], &[], "ec2:DescribeImages").await;
     refusal(Mode::Cancel, &[&pending(), &deregister], &[], "ec2:DeregisterImage").await;
@@ -46,7 +46,7 @@ async fn what_copy_image_says_decides_the_kind_of_the_error() {
 #[tokio::test]
 async fn a_key_that_kms_does_not_know_is_not_waited_for() {
     let unknown = mock!(Kms::describe_key).then_error(|| DescribeKeyError::generic(refused("NotFoundException")));
-    let error = call(input(Mode::Copy, 1), &[&finds([])], &[&unknown]).await.expect_err("it is unknown");
+    let error = call(input(Mode::Copy, 1), &[], &[&unknown]).await.expect_err("it is unknown");
     assert_eq!(error.kind, ErrorKind::Unexpected);
 }
 
