@@ -136,6 +136,20 @@ impl ThisCopy<'_> {
         self.place.account_id == self.input.bake.place.account_id
     }
 
+    fn name(&self) -> String {
+        let input = self.input;
+        names::copy_name(&input.bake.image_name, &input.delivery, self.is_owner(), input.attempt)
+    }
+
+    /// A deregistered image can be seen for a while, and holds its name for as long.
+    async fn named(&self, name: &str) -> Result<Option<ImageLook>, StepError> {
+        Ok(named(self.ec2, name, self.place).await?.filter(|image| image.state != "deregistered"))
+    }
+
+    fn is_this(&self, image: &ImageLook) -> bool {
+        image.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id)
+    }
+
     /// Removes what this run has made, and what failed before. An available copy of an earlier run is a delivered
     /// image that somebody may use by now; a hop is nobody's.
     async fn cancel(&self, mut copies: Vec<ImageLook>) -> Result<Vec<ImageId>, StepError> {
@@ -176,12 +190,9 @@ impl ThisCopy<'_> {
                 Err(_) => {}
             }
         }
-        let (input, owner) = (self.input, self.is_owner());
-        let name = names::copy_name(&input.bake.image_name, &input.delivery, owner, input.attempt);
-        let made = named(self.ec2, &name, self.place).await?.filter(|image| image.state != "deregistered");
-        let ours = |image: &ImageLook| image.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
-        let made = made.filter(ours).map(|image| image.image_id);
-        if made.is_none() && input.retries < NOT_THERE_AFTER {
+        let name = self.name();
+        let made = self.named(&name).await?.filter(|image| self.is_this(image)).map(|image| image.image_id);
+        if made.is_none() && self.input.retries < NOT_THERE_AFTER {
             let message = format!("An image {name} may have been requested in {}, and cannot be seen.", self.place);
             return Err(StepError::new(ErrorKind::NotVisibleYet, message));
         }
@@ -198,7 +209,7 @@ impl ThisCopy<'_> {
         };
         let (source, run, attempt) = (&input.source.image_id, input.run.name.as_str(), input.attempt.to_string());
         let tags = names::delivery_tags(&clients.stack, &input.bake, id, &input.run.name, input.attempt);
-        let name = names::copy_name(&input.bake.image_name, &input.delivery, self.is_owner(), input.attempt);
+        let name = self.name();
         let answer = self
             .ec2
             .copy_image()
@@ -230,11 +241,8 @@ impl ThisCopy<'_> {
 
     /// The name is taken: by this very copy, by one that is gone and not yet forgotten, or by something else.
     async fn adopt(&self, name: &str) -> Result<ImageId, StepError> {
-        // A deregistered image can be seen for a while, and holds its name for as long.
-        let found = named(self.ec2, name, self.place).await?.filter(|copy| copy.state != "deregistered");
-        let tag = |copy: &ImageLook| copy.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id);
-        match found {
-            Some(copy) if tag(&copy) => Ok(copy.image_id),
+        match self.named(name).await? {
+            Some(copy) if self.is_this(&copy) => Ok(copy.image_id),
             Some(other) if !other.tags.is_empty() => {
                 let message = format!(
                     "The image name {name} in {} belongs to {}, which this bake did not make. Start the bake under \

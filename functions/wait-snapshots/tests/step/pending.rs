@@ -1,6 +1,7 @@
 //! Not there yet.
 
 use crate::*;
+use bakery::plan::{Delivery, Route};
 
 #[tokio::test]
 async fn the_first_look_at_a_pending_image_is_at_the_image_alone() {
@@ -37,6 +38,17 @@ async fn remembers_what_an_earlier_look_has_ruled_out() {
     let known = Known { soonest: 107, latest: 108 };
     let output = look(later(known), &[&shows_snapshots(stalled)]).await.expect("it is pending");
     assert!(matches!(output, Output::Pending { known: after, .. } if after == known), "{output:?}");
+}
+
+#[tokio::test]
+async fn what_everyone_waits_for_is_looked_at_sooner_than_a_receiver_s_own_copy() {
+    let of = |route| Some(Delivery { route, ..delivery() });
+    for (delivery, seconds) in [(None, 2), (of(Route::Hop), 2), (of(Route::Copy), 4)] {
+        let input = Input { delivery, now: at(240), ..later(Known::default()) };
+        let image = shows(looks::image(IMAGE, "pending", &SNAPSHOTS, &BAKE_TAGS));
+        let output = look(input, &[&completed([None, None], &[]), &image]).await.expect("only the image is missing");
+        assert!(matches!(output, Output::Pending { check_after_seconds, .. } if check_after_seconds == seconds));
+    }
 }
 
 #[tokio::test]
