@@ -1,6 +1,6 @@
 """Whole bakes beside Packer: `make bench-orchestration`. Real binaries, IAM and rates enforced, on the local AWS.
 
-What both do (`shared_part.py`); a bake for 50 receivers in each of 6 Regions, and how long it leaves the owner's keys
+What both do (`shared_part.py`); bakes for 50 receivers in each of 6 Regions, and how long they leave the owner's keys
 open beyond what the copies take; and the transitions of deliveries whose copies take 20 minutes. Each has a world of its
 own; the result is in target/bench/orchestration.json.
 """
@@ -14,8 +14,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from scale import LocalServer, baked, bucket_of, critical_path, names, reader, span
-from shared_part import EVERYWHERE, ROOT, compare
+from scale import LocalServer, baked, bucket_of, critical_path, names, prepared, reader, span
+from shared_part import EVERYWHERE, ROOT, THROTTLED, compare
 
 #: An image of so many GiB takes 143.3 s; the other 19 minutes 57 s.
 WHOLE_GIB, LONG_GIB = 37, 353
@@ -34,7 +34,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--functions", type=pathlib.Path, default=ROOT / "target/debug")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=1, help="how often Packer runs; a bake runs twice as often")
+    parser.add_argument("--rounds", type=int, default=5, help="each row beside Packer is measured four times in each")
+    parser.add_argument("--whole-bakes", type=int, default=20)
     parser.add_argument("--regions", type=int, nargs="*", default=[1, 3, 6])
     parser.add_argument("--accounts", type=int, nargs="*", default=[1, 10, 50])
     parser.add_argument("--receivers", type=int, default=50, help="of the whole bake, in each of 6 Regions")
@@ -43,7 +44,7 @@ def main():
     arguments = parser.parse_args()
     do = {
         "shared": lambda aws: compare(aws, arguments.rounds, arguments.regions, arguments.accounts),
-        "whole": lambda aws: whole(aws, accounts_of(arguments.receivers)),
+        "whole": lambda aws: wholes(aws, accounts_of(arguments.receivers), arguments.whole_bakes),
         "long": lambda aws: long(aws, accounts_of(LONG_RECEIVERS)),
     }
     receivers = {"shared": max(arguments.accounts), "whole": arguments.receivers, "long": LONG_RECEIVERS}
@@ -65,11 +66,25 @@ def accounts_of(count):
     return [f"{200_000_000_000 + number}" for number in range(count)]
 
 
-def whole(aws, accounts):
-    """A bake for these accounts in each of 6 Regions, each copy encrypted under a key of its own."""
-    _, (outcome, calls, _, children, found) = baked(aws, accounts, EVERYWHERE, WHOLE_GIB)
+def wholes(aws, accounts, count):
+    """As many bakes, one after the other: the median of each measure, all failures, and all runs."""
+    keys = prepared(aws, accounts, EVERYWHERE)
+    runs = [whole(aws, keys, f"whole-{one}") for one in range(count)]
+    found = {measure: middle([one[measure] for one in runs]) for measure in runs[0]}
+    return found | {"failures": sum(one["failures"] for one in runs), "runs": runs}
+
+
+def middle(values):
+    if isinstance(values[0], dict):
+        return {name: middle([one[name] for one in values]) for name in values[0]}
+    return round(statistics.median(values), 3)
+
+
+def whole(aws, keys, name):
+    """A bake for the prepared receivers, each copy encrypted under a key of its own."""
+    outcome, calls, _, children, found = baked(aws, keys, name, WHOLE_GIB)
     deliveries = delivered(aws, outcome)
-    critical = critical_path(aws, outcome["ImageId"], deliveries)
+    critical = critical_path(aws, outcome["ImageId"], deliveries, name)
     seconds = (found["stopDate"] - found["startDate"]).total_seconds()
     return {
         "delivered": outcome["Delivered"],
@@ -78,7 +93,7 @@ def whole(aws, accounts):
         "critical_path": round(critical, 1),
         "over_critical_path": round(seconds / critical, 3),
         "calls": sum(bool(call["function"]) and call["function"] != "ami-bakery-sweep" for call in calls),
-        "throttled_calls": sum(call["error"] in ("RequestLimitExceeded", "ThrottlingException") for call in calls),
+        "throttled_calls": sum(call["error"] in THROTTLED for call in calls),
         "transitions": max(map(transitions, children)),
         **key_open(aws, calls, deliveries),
     }
@@ -86,10 +101,11 @@ def whole(aws, accounts):
 
 def long(aws, accounts):
     """A bake for these accounts whose copies take 20 minutes."""
-    _, (outcome, _, _, children, found) = baked(aws, accounts, EVERYWHERE[:1], LONG_GIB)
+    keys = prepared(aws, accounts, EVERYWHERE[:1])
+    outcome, _, _, children, found = baked(aws, keys, "long", LONG_GIB)
     each = [transitions(one) for one in children]
     seconds = (found["stopDate"] - found["startDate"]).total_seconds()
-    critical = critical_path(aws, outcome["ImageId"], outcome["Deliveries"])
+    critical = critical_path(aws, outcome["ImageId"], outcome["Deliveries"], "long")
     return {
         "delivered": outcome["Delivered"],
         "aws_seconds": round(seconds, 1),
@@ -180,7 +196,7 @@ def shared_misses(rows):
 
 def show(part, found):
     if part != "shared":
-        print("\n".join(f"{part}.{name:32} {value}" for name, value in found.items()), flush=True)
+        print("\n".join(f"{part}.{name:32} {value}" for name, value in found.items() if name != "runs"), flush=True)
         return
     columns = [name for name in found[0] if name not in ("side", "runs")]
     print(f"{'':12}" + "".join(f"{name.replace('_critical_path', ''):>14}" for name in columns))

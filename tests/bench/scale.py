@@ -85,28 +85,38 @@ def bake(count, regions, functions):
 
 
 def measured(aws, accounts, regions):
-    keys, ran = baked(aws, accounts, regions)
+    keys = prepared(aws, accounts, regions)
+    numbers_of_it = numbers(aws, *baked(aws, keys, "scale"))
     left = sum(len(aws.client("kms", region).list_grants(KeyId=arn)["Grants"]) for region, arn in keys.items())
-    return {"receivers": len(accounts), "regions": len(regions), **numbers(aws, *ran), "grants_left": left}
+    return {"receivers": len(accounts), "regions": len(regions), **numbers_of_it, "grants_left": left}
 
 
-def baked(aws, accounts, regions, gib=37):
-    """The owner's keys by Region, and of a bake of so large a volume: outcome, calls, history of the execution and of
-    each delivery, and what DescribeExecution tells."""
-    ec2, s3, sfn = aws.client("ec2"), aws.client("s3"), aws.client("stepfunctions")
-    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
-    keys = {region: make_key(aws.client("kms", region)) for region in regions[1:]}
+def prepared(aws, accounts, regions):
+    """Lists these receivers in each of the Regions, with a key in each. The owner's keys, by Region."""
+    s3 = aws.client("s3")
+    keys = {regions[0]: aws.client("kms").create_key()["KeyMetadata"]["Arn"]}
+    keys |= {region: make_key(aws.client("kms", region)) for region in regions[1:]}
     with ThreadPoolExecutor(8) as pool:
         there = itertools.product(accounts, regions[1:])
         list(pool.map(lambda one: make_key(reader(aws, one[0], "kms", one[1], "Administrator")), there))
-    volume = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": gib, "Encrypted": True, "KmsKeyId": key}}
+        # AWS has an account's networks ready in every Region; moto makes them when EC2 is first asked for anything.
+        there = itertools.product(accounts, regions)
+        list(pool.map(lambda one: reader(aws, one[0], "ec2", one[1]).describe_vpcs(), there))
+    listed = [{"AccountId": account, "Regions": regions} for account in accounts]
+    s3.put_object(Bucket=bucket_of(s3), Key="receivers/all.json", Body=json.dumps(listed))
+    return keys
+
+
+def baked(aws, keys, name, gib=37):
+    """Of a bake of so large a volume for the receivers that are `prepared`: outcome, calls, history of the execution
+    and of each delivery, and what DescribeExecution tells."""
+    ec2, sfn = aws.client("ec2"), aws.client("stepfunctions")
+    ebs = {"VolumeSize": gib, "Encrypted": True, "KmsKeyId": next(iter(keys.values()))}
+    volume = {"DeviceName": "/dev/xvda", "Ebs": ebs}
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     run = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, BlockDeviceMappings=[volume])
     instance = run["Instances"][0]["InstanceId"]
     ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1})
-    bucket = bucket_of(s3)
-    listed = [{"AccountId": account, "Regions": regions} for account in accounts]
-    s3.put_object(Bucket=bucket, Key="receivers/all.json", Body=json.dumps(listed))
     # The hops stay, so that their times can be read afterwards.
     request = {
         "InstanceId": instance,
@@ -115,7 +125,7 @@ def baked(aws, accounts, regions, gib=37):
         "KeepHops": True,
     }
     aws.own("DELETE", "calls")
-    found = execute(sfn, "scale", request)
+    found = execute(sfn, name, request)
     calls = aws.own("GET", "calls")
     outcome = json.loads(found.get("output") or found["cause"])
     execution = found["executionArn"]
@@ -126,7 +136,7 @@ def baked(aws, accounts, regions, gib=37):
         for one in page["executions"]
     ]
     histories = [history(sfn, one) for one in children]
-    return {regions[0]: key, **keys}, (outcome, calls, history(sfn, execution), histories, found)
+    return outcome, calls, history(sfn, execution), histories, found
 
 
 def bucket_of(s3):
@@ -202,7 +212,7 @@ def largest(events):
     return max(len(one.get("input") or one.get("output") or "") for one in details)
 
 
-def critical_path(aws, image, deliveries, hop="scale-scale-hop"):
+def critical_path(aws, image, deliveries, name="scale"):
     """AWS seconds of the slowest chain of images: the golden image, the hop of a Region, the slowest copy there."""
     chains = collections.defaultdict(float)
     for one in deliveries:
@@ -210,7 +220,7 @@ def critical_path(aws, image, deliveries, hop="scale-scale-hop"):
         chains[one["Region"]] = max(chains[one["Region"]], seconds)
     for region in chains:
         ec2 = aws.client("ec2", region)
-        chains[region] += sum(took(ec2, [one]) for one in named(ec2, hop))
+        chains[region] += sum(took(ec2, [one]) for one in named(ec2, f"scale-{name}-hop"))
     return took(aws.client("ec2"), [image]) + max(chains.values())
 
 

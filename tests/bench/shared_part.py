@@ -5,6 +5,7 @@ end of an instance, and a bake's plan and report. `calls` are all that it makes,
 """
 
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -27,18 +28,20 @@ GIB = 5
 IMAGE_SECONDS = 15 + GIB / 0.3 + IMAGE_FINISH_SECONDS
 #: Seconds between Packer's looks; its own default is None, which comes out as 15.
 POLLS = {"packer": None, "packer, 2 s": 2}
-#: Packers are begun so many seconds apart: EC2 launches two instances a second.
-APART = 3
+#: How often each row of a side is measured in a round. Packers are begun so many seconds apart, that no call of theirs
+#: is throttled, and that fewer than 20 copies go to a Region at a time, which is all that EC2 lets.
+A_ROUND, APART = 4, 2
 LONGEST_PACKER = 420
+THROTTLED = ("RequestLimitExceeded", "ThrottlingException")
 #: What lets somebody in.
 LETS_IN = ("ModifyImageAttribute", "ModifySnapshotAttribute", "CreateGrant")
 
 
 def compare(aws, rounds, regions, accounts):
-    """A row for each side and each number of Regions and of accounts; this many runs of Packer's, twice as many ours.
+    """A row for each side and each number of Regions and of accounts, each measured in each round.
 
-    Packer sleeps by the machine's clock, so AWS's goes as fast meanwhile, and those of one number of Regions, asleep
-    nearly all the time, go side by side. Ours runs alone before and after them, with a clock that hurries while all wait.
+    Packer sleeps by the machine's clock, so AWS's goes as fast meanwhile, and Packers, asleep nearly all the time, go
+    side by side. Ours runs alone, before them, with a clock that hurries while all wait.
     """
     there = shutil.which("packer")
     if not there:
@@ -50,15 +53,13 @@ def compare(aws, rounds, regions, accounts):
     )
     states, runs = set(state_names(json.loads(MACHINE_FILE.read_text()))), collections.defaultdict(list)
     for one in range(rounds):
-        for count in regions:
-            for when in ("before", "after"):
-                for many in accounts:
-                    found = ours(world, count, many, f"{when}-{one}-{count}-{many}", states)
-                    runs["ours", count, many].append(found)
-                if there and when == "before":
-                    wanted = [(side, count, many, f"{one}-{count}-{many}") for many in accounts for side in POLLS]
-                    for key, found in zip(wanted, packers(world, wanted), strict=True):
-                        runs[key[:3]].append(found)
+        rows = list(itertools.product(range(A_ROUND), regions, accounts))
+        for again, count, many in rows:
+            runs["ours", count, many].append(ours(world, count, many, f"{one}-{again}-{count}-{many}", states))
+        if there:
+            wanted = [(side, count, many, f"{one}-{again}-{count}-{many}") for again, count, many in rows for side in POLLS]
+            for key, found in zip(wanted, packers(world, wanted), strict=True):
+                runs[key[:3]].append(found)
     return [row(side, count, many, found) for (side, count, many), found in sorted(runs.items())]
 
 
@@ -163,4 +164,5 @@ def counted(aws, calls, images, whole):
         "calls": len(calls),
         "ec2_calls": services["ec2"],
         "kms_calls": services["kms"],
+        "throttled_calls": sum(one["error"] in THROTTLED for one in calls),
     }

@@ -66,7 +66,9 @@ class Host:
         environment = json.dumps(function.environment_vars, sort_keys=True)
         key = (function.function_arn, function.code_sha_256, function.timeout, function.role, environment)
         with self._lock:
-            return self._pools.setdefault(key, Pool(self, function))
+            if key not in self._pools:
+                self._pools[key] = Pool(self, function)
+            return self._pools[key]
 
     def close(self):
         """Ends every process."""

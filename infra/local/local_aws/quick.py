@@ -4,22 +4,27 @@ Nothing here changes an answer.
 """
 
 import functools
+import os
 
 
-def read_models_once():
-    """botocore reads its data files, some of them large, once a session; moto makes many sessions as it is imported."""
+def before_moto():
+    """What counts when moto is imported. botocore reads its data files, some of them large, once a session, and moto
+    makes many sessions. And moto answers browsers, which do not ask here."""
     import botocore.session
 
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 
 def install():
-    from moto.core import responses
+    from moto.core import base_backend, responses
     from moto.core.responses import BaseResponse
 
     responses.method_names_from_class = functools.cache(_method_names(responses.method_names_from_class))
     responses.camelcase_to_underscores = functools.cache(responses.camelcase_to_underscores)
     BaseResponse._get_action = _once_a_request(BaseResponse._get_action)
+    known = base_backend.BackendDict
+    known._create_account_specific_backend = _unless_there(known._create_account_specific_backend)
 
 
 def _method_names(method_names_from_class):
@@ -43,8 +48,25 @@ def _once_a_request(get_action):
     return action
 
 
+def _unless_there(create):
+    """moto looks for an account, under one lock, in a list of all of them, whenever anything of it is read."""
+
+    def created(self, account):
+        if not dict.__contains__(self, account):
+            create(self, account)
+
+    return created
+
+
 def dispatcher(kind, create_app):
-    """moto looks for the service of a request under one lock, by trying the patterns of all services."""
+    """moto looks for the service of a request under one lock, by trying the patterns of all services. And it serves each
+    as Flask does for who debugs it, which takes every request apart once more."""
+
+    def create(service):
+        app = create_app(service)
+        app.debug = False
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        return app
 
     class Dispatcher(kind):
         def get_backend_for_host(self, host):
@@ -53,4 +75,4 @@ def dispatcher(kind, create_app):
                 known[host] = super().get_backend_for_host(host)
             return known[host]
 
-    return Dispatcher(create_app)
+    return Dispatcher(create)

@@ -2,14 +2,12 @@
 
 import json
 import pathlib
-from contextlib import nullcontext
 
 from . import accounts, quick
 from .clock import clock
 from .faults import faults
 from .journal import journal
 from .needed import needed
-from .workers import WORK_HEADER, WORK_TOKEN
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -23,7 +21,7 @@ class Application:
 
     def install(self, endpoint, host):
         """Puts every repair into moto. moto reads its settings when it is imported, so nothing may import it before."""
-        quick.read_models_once()
+        quick.before_moto()
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
@@ -40,7 +38,7 @@ class Application:
         schedules.install()
         resources.install()
         versions.install()
-        engine.install(endpoint)
+        engine.install(endpoint, self)
         quick.install()
         self._aws = quick.dispatcher(DomainDispatcherApplication, create_backend_app)
 
@@ -48,14 +46,8 @@ class Application:
         path = environ.get("PATH_INFO", "")
         if path.startswith("/local-aws/"):
             return self._own(path.removeprefix("/local-aws/"), environ, start_response)
-        with clock.busy(), self._caller_at_work(environ):
+        with clock.busy():
             return self._aws(environ, start_response)
-
-    @staticmethod
-    def _caller_at_work(environ):
-        """The engine works while it waits for an answer, unless the call that it waits for is made to wait itself."""
-        is_engine = environ.get("HTTP_" + WORK_HEADER.upper().replace("-", "_")) == WORK_TOKEN
-        return clock.on_behalf() if is_engine else nullcontext()
 
     def _own(self, name, environ, start_response):
         method = environ["REQUEST_METHOD"]

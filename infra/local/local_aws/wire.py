@@ -1,4 +1,5 @@
 """HTTP/1.1 for a WSGI application, on loopback: connections stay open, as AWS keeps them, and can end without an answer.
+Calls of this process itself reach it without one.
 
 Werkzeug's own server closes every connection.
 """
@@ -9,7 +10,7 @@ import socketserver
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from werkzeug.serving import DechunkedInput
 
@@ -56,24 +57,17 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def _answer(self):
-        told = {}
-
-        def start_response(status, headers, exc_info=None):
-            told.update(status=status, headers=headers)
-
+        addresses = {
+            "REMOTE_ADDR": self.client_address[0],
+            "REMOTE_PORT": self.client_address[1],
+            "SERVER_PORT": str(self.server.port),
+            "SERVER_PROTOCOL": self.request_version,
+        }
+        environ = addresses | _environ(self.command, self.path, self.headers, self._read_body)
         try:
-            environ = self._environ()
-            answer = self.server.application(environ, start_response)
-            body = b"".join(answer)
-            if hasattr(answer, "close"):
-                answer.close()
+            self._send(*_answer(self.server.application, environ))
         except LostAnswer:
             self.close_connection = True
-            return
-        except Exception:
-            logging.getLogger(__name__).exception("%s %s", self.command, self.path)
-            told, body = {"status": "500 Internal Server Error", "headers": []}, b""
-        self._send(told["status"], told["headers"], body)
 
     def _send(self, status, headers, body):
         code, _, reason = status.partition(" ")
@@ -88,42 +82,86 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and int(code) not in BODILESS:
             self.wfile.write(body)
 
-    def _environ(self):
-        path, _, query = self.path.partition("?")
-        environ = {
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
-            "wsgi.errors": sys.stderr,
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "REQUEST_METHOD": self.command,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote(path).encode().decode("latin1"),
-            "QUERY_STRING": query,
-            "REQUEST_URI": self.path,
-            "RAW_URI": self.path,  # not decoded, for the keys of S3
-            "REMOTE_ADDR": self.client_address[0],
-            "REMOTE_PORT": self.client_address[1],
-            "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": str(self.server.port),
-            "SERVER_PROTOCOL": self.request_version,
-        }
-        for name, value in self.headers.items():
-            key = name.upper().replace("-", "_")
-            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
-            environ[key] = f"{environ[key]},{value}" if key in environ else value
-        self._read_body(environ)
-        return environ
-
     def _read_body(self, environ):
-        """Reads all of it, whether the application does or not: the next request comes after it."""
+        """All of it, whether the application reads it or not: the next request comes after it."""
         if "chunked" in environ.pop("HTTP_TRANSFER_ENCODING", ""):
-            body = DechunkedInput(self.rfile).read()
-        else:
-            body = self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["CONTENT_LENGTH"] = str(len(body))
-        environ["wsgi.input"] = io.BytesIO(body)
+            return DechunkedInput(self.rfile).read()
+        return self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
 
     def log_message(self, *_):
         pass
+
+
+def _answer(application, environ):
+    """Status, headers and body."""
+    told = {}
+
+    def start_response(status, headers, exc_info=None):
+        told.update(status=status, headers=headers)
+
+    try:
+        answer = application(environ, start_response)
+        body = b"".join(answer)
+        if hasattr(answer, "close"):
+            answer.close()
+    except LostAnswer:
+        raise
+    except Exception:
+        logging.getLogger(__name__).exception("%s %s", environ["REQUEST_METHOD"], environ["RAW_URI"])
+        return "500 Internal Server Error", [], b""
+    return told["status"], told["headers"], body
+
+
+def _environ(method, target, headers, read_body):
+    """A request as WSGI has it. `read_body` is asked when the headers are there."""
+    path, _, query = target.partition("?")
+    environ = {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(path).encode().decode("latin1"),
+        "QUERY_STRING": query,
+        "REQUEST_URI": target,
+        "RAW_URI": target,  # not decoded, for the keys of S3
+        "SERVER_NAME": "127.0.0.1",
+    }
+    for name, value in headers.items():
+        key = name.upper().replace("-", "_")
+        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    body = read_body(environ)
+    return {**environ, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+
+
+def without_connection(application):
+    """A handler of botocore's `before-send`: the application answers on the caller's own thread."""
+    from botocore.awsrequest import AWSResponse
+    from botocore.exceptions import ConnectionClosedError
+    from urllib3 import HTTPResponse
+
+    def send(request, **_):
+        url = urlsplit(request.url)
+        target = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+        body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        texts = {name: v.decode() if isinstance(v, bytes) else v for name, v in request.headers.items()}
+        headers = {"Host": url.netloc, **texts}
+        environ = {
+            "REMOTE_ADDR": url.hostname,
+            "SERVER_PORT": str(url.port),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            **_environ(request.method, target, headers, lambda _: body),
+        }
+        try:
+            status, headers, body = _answer(application, environ)
+        except LostAnswer:
+            raise ConnectionClosedError(endpoint_url=request.url) from None
+        code = int(status.partition(" ")[0])
+        raw = HTTPResponse(io.BytesIO(body), headers, code, preload_content=False)
+        return AWSResponse(request.url, code, raw.headers, raw)
+
+    return send

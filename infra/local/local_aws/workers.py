@@ -1,12 +1,8 @@
 """Threads that are at work, and wait for each other, by the clock of the local AWS."""
 
-import secrets
 import threading
 
 from .clock import clock
-
-#: With this a worker tells the server, in the same process, that it waits for the answer.
-WORK_HEADER, WORK_TOKEN = "X-Local-Aws-Work", secrets.token_hex(8)
 
 
 class Event:

@@ -22,7 +22,7 @@ from . import (
 )
 
 
-def install(endpoint):
+def install(endpoint, application):
     from moto.core.config import default_user_config
 
     default_user_config["stepfunctions"]["execute_state_machine"] = True
@@ -38,7 +38,7 @@ def install(endpoint):
     maps.install()
     map_runs.install()
     tolerances.install()
-    tasks.install(endpoint)
+    tasks.install(endpoint, application)
     executions.install()
     looking.install()
     redriving.install()

@@ -7,14 +7,14 @@ import threading
 
 from .. import accounts
 from ..whereabouts import here
-from ..workers import WORK_HEADER, WORK_TOKEN
+from ..wire import without_connection
 from .seams import everywhere
 
 #: AWS renews what Step Functions works with. A task can last a year.
 SESSION_SECONDS = 2 * 366 * 24 * 3600
 
 
-def install(endpoint):
+def install(endpoint, application):
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
         state_task_service,
         state_task_service_aws_sdk,
@@ -22,7 +22,7 @@ def install(endpoint):
     )
     from moto.stepfunctions.parser.asl.utils import boto_client
 
-    everywhere(boto_client.boto_client_for, _clients(endpoint))
+    everywhere(boto_client.boto_client_for, _clients(endpoint, application))
     service, sdk = state_task_service.StateTaskService, state_task_service_aws_sdk.StateTaskServiceAwsSdk
     service._normalise_parameters = _to_boto
     service._normalise_response = _from_boto
@@ -34,9 +34,10 @@ def install(endpoint):
     state_task_service_lambda._SUPPORTED_API_PARAM_BINDINGS["invoke"].add("InvocationType")
 
 
-def _clients(endpoint):
+def _clients(endpoint, application):
     """AWS calls as the machine's role, or as the one that the state's Credentials name; moto as nobody, and so in its
-    default account. Clients are kept: making one takes longer than most calls."""
+    default account. Clients are kept: making one takes longer than most calls. They call on their own threads, so that who
+    waits for an answer that is late is not at work."""
     lock = threading.Lock()
 
     @functools.lru_cache(maxsize=64)
@@ -45,9 +46,7 @@ def _clients(endpoint):
         from botocore.config import Config
 
         session = accounts.assume(role, region, "states", SESSION_SECONDS)
-        config = Config(
-            parameter_validation=False, retries={"total_max_attempts": 1}, read_timeout=1000, max_pool_connections=1000
-        )
+        config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
         made = boto3.client(
             service,
             region_name=region,
@@ -57,7 +56,8 @@ def _clients(endpoint):
             aws_session_token=session.session_token,
             config=config,
         )
-        made.meta.events.register("before-call", _at_work)
+        made.meta.events.register("before-call", _tell_where)
+        made.meta.events.register("before-send", without_connection(application))
         return made
 
     def boto_client_for(region, service, state_credentials=None):
@@ -68,8 +68,8 @@ def _clients(endpoint):
     return boto_client_for
 
 
-def _at_work(params, **_):
-    params["headers"] |= {WORK_HEADER: WORK_TOKEN, **here().headers()}
+def _tell_where(params, **_):
+    params["headers"] |= here().headers()
 
 
 # -- names -------------------------------------------------------------------------------------------------------------
