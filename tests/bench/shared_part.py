@@ -30,7 +30,7 @@ IMAGE_SECONDS = 15 + GIB / 0.3 + IMAGE_FINISH_SECONDS
 POLLS = {"packer": None, "packer, 2 s": 2}
 #: How often each row of a side is measured in a round. Packers are begun so many seconds apart, that no call of theirs
 #: is throttled, and that fewer than 20 copies go to a Region at a time, which is all that EC2 lets.
-A_ROUND, APART = 4, 2
+A_ROUND, APART = 4, 1.5
 LONGEST_PACKER = 420
 THROTTLED = ("RequestLimitExceeded", "ThrottlingException")
 #: What lets somebody in.

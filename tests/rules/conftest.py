@@ -34,9 +34,10 @@ def endpoint():
     asynchronous.install()
     events.install()
     schedules.install()
-    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True)
     endpoint = f"http://127.0.0.1:{server.port}"
-    engine.install(endpoint)
+    engine.install(endpoint, application)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield endpoint
