@@ -57,7 +57,9 @@ def compare(aws, rounds, regions, accounts):
         for again, count, many in rows:
             runs["ours", count, many].append(ours(world, count, many, f"{one}-{again}-{count}-{many}", states))
         if there:
-            wanted = [(side, count, many, f"{one}-{again}-{count}-{many}") for again, count, many in rows for side in POLLS]
+            wanted = [
+                (side, count, many, f"{one}-{again}-{count}-{many}") for again, count, many in rows for side in POLLS
+            ]
             for key, found in zip(wanted, packers(world, wanted), strict=True):
                 runs[key[:3]].append(found)
     return [row(side, count, many, found) for (side, count, many), found in sorted(runs.items())]
