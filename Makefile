@@ -38,7 +38,7 @@ storm: build setup $(NEXTEST) ## Run N=200 bakes with random faults, or one of t
 prove-teeth: build setup $(NEXTEST) ## Break the bake in four ways, and see the fault tier fail each time
 	$(PYTHON) tests/fault/prove_teeth.py --nextest $(NEXTEST)
 
-bench: ## Run every benchmark (some two hours), and write docs/benchmarks.md; a missed target stops nothing
+bench: ## Run every benchmark (some three hours), and write docs/benchmarks.md; a missed target stops nothing
 	$(MAKE) package ARCHITECTURES=x86_64
 	-$(MAKE) bench-cold-start
 	-$(MAKE) bench-orchestration

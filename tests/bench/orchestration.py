@@ -1,12 +1,14 @@
 """Whole bakes beside Packer: `make bench-orchestration`. Real binaries, IAM and rates enforced, on the local AWS.
 
 What both do (`shared_part.py`); bakes for 50 receivers in each of 6 Regions, and how long they leave the owner's keys
-open beyond what the copies take; and the transitions of deliveries whose copies take 20 minutes. Each has a world of its
-own; the result is in target/bench/orchestration.json.
+open beyond what the copies take; and the transitions of deliveries whose copies take 20 minutes. The result is in
+target/bench/orchestration.json.
 """
 
 import argparse
 import collections
+import contextlib
+import functools
 import json
 import pathlib
 import statistics
@@ -43,18 +45,20 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target/bench/orchestration.json")
     arguments = parser.parse_args()
     do = {
-        "shared": lambda aws: compare(aws, arguments.rounds, arguments.regions, arguments.accounts),
-        "whole": lambda aws: wholes(aws, accounts_of(arguments.receivers), arguments.whole_bakes),
-        "long": lambda aws: long(aws, accounts_of(LONG_RECEIVERS)),
+        "shared": lambda: compare(
+            served(max(arguments.accounts)), arguments.rounds, arguments.regions, arguments.accounts
+        ),
+        "whole": lambda: wholes(served(arguments.receivers), arguments.receivers, arguments.whole_bakes),
+        "long": lambda: long(served(LONG_RECEIVERS)),
     }
-    receivers = {"shared": max(arguments.accounts), "whole": arguments.receivers, "long": LONG_RECEIVERS}
+
+    def served(receivers):
+        """Makes worlds with so many receivers."""
+        return functools.partial(world, arguments.functions, accounts_of(receivers), arguments.busy_speed)
+
     found = {}
     for part in arguments.only:
-        with tempfile.TemporaryDirectory() as folder:
-            there = accounts_of(receivers[part])
-            clock = {"speed": 600, "busy_speed": arguments.busy_speed}
-            with LocalServer(pathlib.Path(folder), arguments.functions, receivers=there, **clock) as aws:
-                found[part] = do[part](aws)
+        found[part] = do[part]()
         show(part, found[part])
     missed = misses(found)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -62,14 +66,23 @@ def main():
     sys.exit(f"missed: {', '.join(missed)}" if missed else None)
 
 
+@contextlib.contextmanager
+def world(functions, receivers, busy_speed):
+    with tempfile.TemporaryDirectory() as folder:
+        clock = {"speed": 600, "busy_speed": busy_speed}
+        with LocalServer(pathlib.Path(folder), functions, receivers=receivers, **clock) as aws:
+            yield aws
+
+
 def accounts_of(count):
     return [f"{200_000_000_000 + number}" for number in range(count)]
 
 
-def wholes(aws, accounts, count):
+def wholes(served, receivers, count):
     """As many bakes, one after the other: the median of each measure, all failures, and all runs."""
-    keys = prepared(aws, accounts, EVERYWHERE)
-    runs = [whole(aws, keys, f"whole-{one}") for one in range(count)]
+    with served() as aws:
+        keys = prepared(aws, accounts_of(receivers), EVERYWHERE)
+        runs = [whole(aws, keys, f"whole-{one}") for one in range(count)]
     found = {measure: middle([one[measure] for one in runs]) for measure in runs[0]}
     return found | {"failures": sum(one["failures"] for one in runs), "runs": runs}
 
@@ -99,13 +112,14 @@ def whole(aws, keys, name):
     }
 
 
-def long(aws, accounts):
-    """A bake for these accounts whose copies take 20 minutes."""
-    keys = prepared(aws, accounts, EVERYWHERE[:1])
-    outcome, _, _, children, found = baked(aws, keys, "long", LONG_GIB)
+def long(served):
+    """A bake for receivers whose copies take 20 minutes."""
+    with served() as aws:
+        keys = prepared(aws, accounts_of(LONG_RECEIVERS), EVERYWHERE[:1])
+        outcome, _, _, children, found = baked(aws, keys, "long", LONG_GIB)
+        critical = critical_path(aws, outcome["ImageId"], outcome["Deliveries"], "long")
     each = [transitions(one) for one in children]
     seconds = (found["stopDate"] - found["startDate"]).total_seconds()
-    critical = critical_path(aws, outcome["ImageId"], outcome["Deliveries"], "long")
     return {
         "delivered": outcome["Delivered"],
         "aws_seconds": round(seconds, 1),

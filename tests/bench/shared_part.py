@@ -37,32 +37,37 @@ THROTTLED = ("RequestLimitExceeded", "ThrottlingException")
 LETS_IN = ("ModifyImageAttribute", "ModifySnapshotAttribute", "CreateGrant")
 
 
-def compare(aws, rounds, regions, accounts):
-    """A row for each side and each number of Regions and of accounts, each measured in each round.
+def compare(served, rounds, regions, accounts):
+    """A row for each side and each number of Regions and of accounts, each measured in each round. `served` makes a
+    world, one for each round.
 
     Packer sleeps by the machine's clock, so AWS's goes as fast meanwhile, and Packers, asleep nearly all the time, go
     side by side. Ours runs alone, before them, with a clock that hurries while all wait.
     """
-    there = shutil.which("packer")
-    if not there:
+    if not shutil.which("packer"):
         print(GET_PACKER)
+    runs = collections.defaultdict(list)
+    for _ in range(rounds):
+        with served() as aws:
+            for key, found in one_round(aws, regions, accounts):
+                runs[key].append(found)
+    return [row(side, count, many, found) for (side, count, many), found in sorted(runs.items())]
+
+
+def one_round(aws, regions, accounts):
+    """What each run has found, with its side, number of Regions and of accounts."""
     for region in EVERYWHERE[1 : max(regions)]:
         make_key(aws.client("kms", region))
-    world = World(
-        aws, small_image(aws.client("ec2")), [f"{200_000_000_000 + number}" for number in range(max(accounts))]
-    )
-    states, runs = set(state_names(json.loads(MACHINE_FILE.read_text()))), collections.defaultdict(list)
-    for one in range(rounds):
-        rows = list(itertools.product(range(A_ROUND), regions, accounts))
-        for again, count, many in rows:
-            runs["ours", count, many].append(ours(world, count, many, f"{one}-{again}-{count}-{many}", states))
-        if there:
-            wanted = [
-                (side, count, many, f"{one}-{again}-{count}-{many}") for again, count, many in rows for side in POLLS
-            ]
-            for key, found in zip(wanted, packers(world, wanted), strict=True):
-                runs[key[:3]].append(found)
-    return [row(side, count, many, found) for (side, count, many), found in sorted(runs.items())]
+    receivers = [f"{200_000_000_000 + number}" for number in range(max(accounts))]
+    world = World(aws, small_image(aws.client("ec2")), receivers)
+    states = set(state_names(json.loads(MACHINE_FILE.read_text())))
+    rows = list(itertools.product(range(A_ROUND), regions, accounts))
+    for again, count, many in rows:
+        yield ("ours", count, many), ours(world, count, many, f"{again}-{count}-{many}", states)
+    if shutil.which("packer"):
+        wanted = [(side, count, many, f"{again}-{count}-{many}") for again, count, many in rows for side in POLLS]
+        for key, found in zip(wanted, packers(world, wanted), strict=True):
+            yield key[:3], found
 
 
 class World:
@@ -99,7 +104,11 @@ def ours(world, regions, accounts, name, states):
         region: named(world.aws.client("ec2", region), f"shared-{name}-hop")[0] for region in there[1:]
     }
     whole = (found["stopDate"] - found["startDate"]).total_seconds()
-    return {**counted(world.aws, calls, images, whole), "invocations": len(invocations)}
+    measured = {**counted(world.aws, calls, images, whole), "invocations": len(invocations)}
+    # Each run begins with keys that nobody has a grant on.
+    back = {"BakeId": outcome["BakeId"], "Receivers": [{"AccountId": one} for one in world.accounts[:accounts]]}
+    assert execute(world.aws.client("stepfunctions"), f"back-{name}", {"Revoke": back})["status"] == "SUCCEEDED"
+    return measured
 
 
 def is_bakes(call, states):
