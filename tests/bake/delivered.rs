@@ -18,6 +18,8 @@ async fn both_receivers_get_the_image_under_their_own_keys() {
         assert_eq!((&delivery["AccountId"], &delivery["Status"]), (&json!(account), &json!("Delivered")));
         assert_delivered(&world, account, delivery["ImageId"].as_str().expect("an image")).await;
     }
+    let early = world.aws.calls().into_iter().find(|call| call.action == "DescribeKey" && call.error.is_some());
+    assert!(early.is_none(), "a copy was tried before its grant could be seen: {early:?}");
     let golden = world.images(OWNER).await;
     assert_eq!(golden.len(), 1);
     assert_eq!(golden[0].name(), Some("web-web-1"));

@@ -16,8 +16,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from scale import LocalServer, baked, bucket_of, critical_path, names, prepared, reader, span
-from shared_part import EVERYWHERE, ROOT, THROTTLED, compare
+from scale import THROTTLED, LocalServer, baked, bucket_of, critical_path, names, prepared, reader, span
+from shared_part import EVERYWHERE, ROOT, compare
 
 #: An image of so many GiB takes 143.3 s; the other 19 minutes 57 s.
 WHOLE_GIB, LONG_GIB = 37, 353

@@ -23,6 +23,7 @@ from local_server import OWNER, LocalServer  # noqa: E402
 MACHINE = f"arn:aws:states:us-east-1:{OWNER}:stateMachine:ami-bakery-bake"
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2", "eu-central-1", "us-west-2")
 KEY = "alias/ami-bakery"
+THROTTLED = ("RequestLimitExceeded", "ThrottlingException")
 #: Between an image's last snapshot and the image, as `local_aws.rules.timing` has it.
 IMAGE_FINISH_SECONDS = 5
 #: us-east-1: https://aws.amazon.com/step-functions/pricing, https://aws.amazon.com/lambda/pricing
@@ -193,7 +194,7 @@ def numbers(aws, outcome, calls, whole, children, found):
         "transitions_a_look": round(waiting / looks, 2),
         "transitions_a_delivery": round((len(entered) - waiting) / count, 2),
         "sharing_calls": by["ami-bakery-share"],
-        "throttled_calls": sum(call["error"] in ("RequestLimitExceeded", "ThrottlingException") for call in calls),
+        "throttled_calls": sum(call["error"] in THROTTLED for call in calls),
         "dollars_a_delivery": round(dollars / count, 6),
         "aws_seconds": round(seconds),
         "over_critical_path": round(seconds / critical_path(aws, outcome["ImageId"], delivered), 3),

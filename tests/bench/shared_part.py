@@ -15,7 +15,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from scale import IMAGE_FINISH_SECONDS, OWNER, REGIONS, ROOT, execute, make_key, named, took
+from scale import IMAGE_FINISH_SECONDS, OWNER, REGIONS, ROOT, THROTTLED, execute, make_key, named, took
 from waiting import small_image
 
 EVERYWHERE = (*REGIONS, "us-east-2")
@@ -32,7 +32,6 @@ POLLS = {"packer": None, "packer, 2 s": 2}
 #: is throttled, and that fewer than 20 copies go to a Region at a time, which is all that EC2 lets.
 A_ROUND, APART = 4, 1.5
 LONGEST_PACKER = 420
-THROTTLED = ("RequestLimitExceeded", "ThrottlingException")
 #: What lets somebody in.
 LETS_IN = ("ModifyImageAttribute", "ModifySnapshotAttribute", "CreateGrant")
 

@@ -1,6 +1,6 @@
 """moto, answering faster: it was made for tests of a few calls each.
 
-Nothing here changes an answer.
+Nothing here changes what AWS would answer.
 """
 
 import functools
@@ -23,8 +23,8 @@ def install():
     responses.method_names_from_class = functools.cache(_method_names(responses.method_names_from_class))
     responses.camelcase_to_underscores = functools.cache(responses.camelcase_to_underscores)
     BaseResponse._get_action = _once_a_request(BaseResponse._get_action)
-    known = base_backend.BackendDict
-    known._create_account_specific_backend = _unless_there(known._create_account_specific_backend)
+    accounts = base_backend.BackendDict
+    accounts._create_account_specific_backend = _unless_there(accounts._create_account_specific_backend)
 
 
 def _method_names(method_names_from_class):

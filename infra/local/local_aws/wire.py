@@ -65,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
         }
         environ = addresses | _environ(self.command, self.path, self.headers, self._read_body)
         try:
-            self._send(*_answer(self.server.application, environ))
+            self._send(*_call(self.server.application, environ))
         except LostAnswer:
             self.close_connection = True
 
@@ -92,8 +92,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _answer(application, environ):
-    """Status, headers and body."""
+def _call(application, environ):
+    """Status, headers and body of its answer."""
     told = {}
 
     def start_response(status, headers, exc_info=None):
@@ -157,7 +157,7 @@ def without_connection(application):
             **_environ(request.method, target, headers, lambda _: body),
         }
         try:
-            status, headers, body = _answer(application, environ)
+            status, headers, body = _call(application, environ)
         except LostAnswer:
             raise ConnectionClosedError(endpoint_url=request.url) from None
         code = int(status.partition(" ")[0])
