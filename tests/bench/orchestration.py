@@ -1,8 +1,8 @@
 """Whole bakes beside Packer: `make bench-orchestration`. Real binaries, IAM and rates enforced, on the local AWS.
 
 What both do (`shared_part.py`); bakes for 50 receivers in each of 6 Regions, and how long they leave the owner's keys
-open beyond what the copies take; and the transitions of deliveries whose copies take 20 minutes. The result is in
-target/bench/orchestration.json.
+open beyond what the copies take; and the transitions of deliveries whose copies take 20 minutes. The results are in
+target/bench/orchestration.json, each part's as soon as it is done.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from scale import THROTTLED, LocalServer, baked, bucket_of, critical_path, names, prepared, reader, span
+from scale import THROTTLED, LocalServer, baked, bucket_of, critical_path, kept, names, prepared, reader, span, write
 from shared_part import EVERYWHERE, ROOT, compare
 
 #: An image of so many GiB takes 143.3 s; the other 19 minutes 57 s.
@@ -56,13 +56,11 @@ def main():
         """Makes worlds with so many receivers."""
         return functools.partial(world, arguments.functions, accounts_of(receivers), arguments.busy_speed)
 
-    found = {}
+    found = kept(arguments.out, PARTS)
     for part in arguments.only:
         found[part] = do[part]()
         show(part, found[part])
-    missed = misses(found)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({**found, "required": REQUIRED, "missed": missed}, indent=2) + "\n")
+        missed = write(arguments.out, found, REQUIRED, misses(found))
     sys.exit(f"missed: {', '.join(missed)}" if missed else None)
 
 
@@ -158,7 +156,8 @@ def key_open(aws, calls, deliveries):
 
     def of(one):
         item, begun = copied[one["AccountId"], one["Region"]]
-        _, ready = span(reader(aws, one["AccountId"], "ec2", one["Region"]), [one["ImageId"]])
+        with reader(aws, one["AccountId"], "ec2", one["Region"]) as ec2:
+            _, ready = span(ec2, [one["ImageId"]])
         return begun - opened[item], closed[item] - ready
 
     with ThreadPoolExecutor(4) as pool:

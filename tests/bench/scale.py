@@ -1,12 +1,13 @@
 """What a bake costs at scale: `make bench-scale`. Real binaries, IAM and rates enforced, on the local AWS.
 
 One bake for 10 receivers and one for 1,000, one for 300 in each of 3 Regions, and one for 3 in each of 5 Regions, to
-see how near it comes to the time that the images themselves take. Each has a world of its own; the result is in
-target/bench/scale.json.
+see how near it comes to the time that the images themselves take. Each has a world of its own; the results are in
+target/bench/scale.json, each as soon as it is there.
 """
 
 import argparse
 import collections
+import contextlib
 import itertools
 import json
 import pathlib
@@ -55,23 +56,40 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target/bench/scale.json")
     arguments = parser.parse_args()
     shapes = {"few": (10, 1), "many": (arguments.receivers, 1), "regions": (300, 3), "path": (3, 5)}
-    found = {name: bake(*shapes[name], arguments.functions) for name in shapes if name in arguments.only}
-    if {"few", "many"} <= found.keys():
-        ratio = found["many"]["dollars_a_delivery"] / found["few"]["dollars_a_delivery"]
-        found["many"]["cost_ratio"] = round(ratio, 3)
-    missed = [
-        f"{name}.{measure}"
-        for name in found
-        for measure, most in REQUIRED[name].items()
-        if measure in found[name] and found[name][measure] > most
-    ]
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({**found, "required": REQUIRED, "missed": missed}, indent=2) + "\n")
+    found = kept(arguments.out, shapes)
+    for name in (name for name in shapes if name in arguments.only):
+        found[name] = bake(*shapes[name], arguments.functions)
+        if {"few", "many"} <= found.keys():
+            ratio = found["many"]["dollars_a_delivery"] / found["few"]["dollars_a_delivery"]
+            found["many"]["cost_ratio"] = round(ratio, 3)
+        missed = write(arguments.out, found, REQUIRED, misses(found))
     measures = dict.fromkeys(itertools.chain.from_iterable(found.values()))
     print(f"{'':24}" + "".join(f"{name:>12}" for name in found))
     for measure in measures:
         print(f"{measure:24}" + "".join(f"{found[name].get(measure, ''):>12}" for name in found))
     sys.exit(f"missed: {', '.join(missed)}" if missed else None)
+
+
+def kept(out, parts):
+    """Of what was measured before these parts: one that is not measured again stays, and one that fails loses none."""
+    earlier = json.loads(out.read_text()) if out.exists() else {}
+    return {part: earlier[part] for part in parts if part in earlier}
+
+
+def write(out, found, required, missed):
+    """Writes it down, and gives what is missed."""
+    missed = list(missed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({**found, "required": required, "missed": missed}, indent=2) + "\n")
+    return missed
+
+
+def misses(found):
+    """What is not as it is required to be."""
+    for name, of_it in found.items():
+        for measure, most in REQUIRED[name].items():
+            if of_it.get(measure, 0) > most:
+                yield f"{name}.{measure}"
 
 
 def bake(count, regions, functions):
@@ -99,10 +117,10 @@ def prepared(aws, accounts, regions):
     keys |= {region: make_key(aws.client("kms", region)) for region in regions[1:]}
     with ThreadPoolExecutor(8) as pool:
         there = itertools.product(accounts, regions[1:])
-        list(pool.map(lambda one: make_key(reader(aws, one[0], "kms", one[1], "Administrator")), there))
+        list(pool.map(lambda one: makes_key(aws, *one), there))
         # AWS has an account's networks ready in every Region; moto makes them when EC2 is first asked for anything.
         there = itertools.product(accounts, regions)
-        list(pool.map(lambda one: reader(aws, one[0], "ec2", one[1]).describe_vpcs(), there))
+        list(pool.map(lambda one: has_networks(aws, *one), there))
     listed = [{"AccountId": account, "Regions": regions} for account in accounts]
     s3.put_object(Bucket=bucket_of(s3), Key="receivers/all.json", Body=json.dumps(listed))
     return keys
@@ -159,11 +177,24 @@ def make_key(kms):
     return key
 
 
+def makes_key(aws, account, region):
+    with reader(aws, account, "kms", region, "Administrator") as kms:
+        make_key(kms)
+
+
+def has_networks(aws, account, region):
+    with reader(aws, account, "ec2", region) as ec2:
+        ec2.describe_vpcs()
+
+
+@contextlib.contextmanager
 def reader(aws, account, service, region="us-east-1", role="AmiBakeryReader"):
-    """A client in an account, by a role that IAM does not know."""
+    """A client in an account, by a role that IAM does not know. It is closed, as bakes are for hundreds."""
     if account == OWNER:
-        return aws.client(service, region)
-    return aws.as_role(f"arn:aws:iam::{account}:role/{role}", service, region)
+        yield aws.client(service, region)
+        return
+    with contextlib.closing(aws.as_role(f"arn:aws:iam::{account}:role/{role}", service, region)) as client:
+        yield client
 
 
 def history(sfn, execution):
@@ -217,8 +248,8 @@ def critical_path(aws, image, deliveries, name="scale"):
     """AWS seconds of the slowest chain of images: the golden image, the hop of a Region, the slowest copy there."""
     chains = collections.defaultdict(float)
     for one in deliveries:
-        seconds = took(reader(aws, one["AccountId"], "ec2", one["Region"]), [one["ImageId"]])
-        chains[one["Region"]] = max(chains[one["Region"]], seconds)
+        with reader(aws, one["AccountId"], "ec2", one["Region"]) as ec2:
+            chains[one["Region"]] = max(chains[one["Region"]], took(ec2, [one["ImageId"]]))
     for region in chains:
         ec2 = aws.client("ec2", region)
         chains[region] += sum(took(ec2, [one]) for one in named(ec2, f"scale-{name}-hop"))

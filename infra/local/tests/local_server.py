@@ -1,13 +1,12 @@
 """A local AWS as a child process, its clients, and its state machines."""
 
 import contextlib
-import functools
 import itertools
 import json
 import os
 import pathlib
 import re
-import select
+import selectors
 import subprocess
 import sys
 import time
@@ -42,6 +41,7 @@ class LocalServer:
 
     def __init__(self, folder, functions, speed=3600, receivers=(), busy_speed=1, **parameters):
         self.speed, self.folder, self.log = speed, folder, folder / "local-aws.log"
+        self._clients = {}
         self._command = [sys.executable, "-m", "local_aws", "serve", *([] if receivers else ["--no-stack"])]
         self._command += ["--dir", folder, "--functions", functions]
         # Nothing of who runs the tests reaches it.
@@ -61,8 +61,9 @@ class LocalServer:
                 self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
             )
         try:
-            readable, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
-            line = self.process.stdout.readline().decode() if readable else ""
+            with selectors.DefaultSelector() as waiting:
+                waiting.register(self.process.stdout, selectors.EVENT_READ)
+                line = self.process.stdout.readline().decode() if waiting.select(START_SECONDS) else ""
             ready = re.match(r"local AWS ready: (http://\S+) ", line)
             assert ready, f"it said {line!r}, and in its log: {self.log.read_text()[-2000:]}"
             self.endpoint = ready.group(1)
@@ -82,6 +83,8 @@ class LocalServer:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        for client in self._clients.values():
+            client.close()
 
     def own(self, method, path, body=None):
         """One of the local AWS's own addresses."""
@@ -99,18 +102,12 @@ class LocalServer:
         finally:
             self.own("PUT", "clock", {"speed": self.speed})
 
-    @functools.cache
     def client(self, service, region="us-east-1", access_key="owner", secret="secret", token=None):
-        """A client of whoever holds these credentials: the owner, unless they came from STS."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=region,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32),
-        )
+        """The client of whoever holds these credentials: the owner, unless they came from STS."""
+        asked = (service, region, access_key, secret, token)
+        if asked not in self._clients:
+            self._clients[asked] = made(self.endpoint, *asked)
+        return self._clients[asked]
 
     def role(self, arn, caller=None, **ask):
         """What `AssumeRole` gives, as the last three arguments of `client`. 12 hours are 12 idle seconds here."""
@@ -119,11 +116,24 @@ class LocalServer:
         return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
     def as_role(self, arn, service, region="us-east-1", **ask):
-        return self.client(service, region, *self.role(arn, **ask))
+        """A client by a session of its own, for the caller to close: each has a connection."""
+        return made(self.endpoint, service, region, *self.role(arn, **ask))
 
     def entered(self, account, service):
         """A client in another account, by any role of it."""
         return self.as_role(f"arn:aws:iam::{account}:role/Anything", service)
+
+
+def made(endpoint, service, region, access_key, secret, token):
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32),
+    )
 
 
 def wait_until_available(ec2, image):
