@@ -124,21 +124,19 @@ def peers(folder):
 
 
 def measured(subject, stub, scheme, authorities, emulator):
-    """Milliseconds, and mebibytes. The emulator's log tells one of them, and what it takes to write it must not be part
-    of the others: so a second start has it.
-    """
-    found = started(subject, stub, scheme, authorities, emulator, "error", subprocess.DEVNULL)
+    """One start: milliseconds, and mebibytes."""
     with tempfile.TemporaryFile() as log:
-        started(subject, stub, scheme, authorities, emulator, "info", log)
+        found = started(subject, stub, scheme, authorities, emulator, log)
         log.seek(0)
         return found | {"init": float(ASKED_FOR_WORK.search(log.read())[1])}
 
 
-def started(subject, stub, scheme, authorities, emulator, log_level, log):
+def started(subject, stub, scheme, authorities, emulator, log):
+    """The same, without what only the emulator's log tells."""
     port, api_port = free_port(), free_port()
     command = [
         emulator,
-        f"--log-level={log_level}",
+        "--log-level=info",
         f"--runtime-interface-emulator-address=127.0.0.1:{port}",
         f"--runtime-api-address=127.0.0.1:{api_port}",
         *subject.command,
@@ -186,8 +184,8 @@ def started(subject, stub, scheme, authorities, emulator, log_level, log):
         cpu = (cpu_ms(process.pid) - before) / WARM
         peak = max(map(peak_mib, descendants(process.pid)))
     finally:
-        # All of it at once: what notices that its emulator is gone would still end while the next one starts.
-        for pid in [process.pid, *descendants(process.pid)]:
+        # The program, too: left to notice that its emulator is gone, it would still end while the next one starts.
+        for pid in [*descendants(process.pid), process.pid]:
             os.kill(pid, signal.SIGKILL)
         process.wait()
     above = statistics.median(taken - calls for taken, calls in warm)

@@ -35,7 +35,7 @@ PARTS = ("shared", "whole", "long")
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--functions", type=pathlib.Path, default=ROOT / "target/debug")
-    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--rounds", type=int, default=5, help="each row beside Packer is measured four times in each")
     parser.add_argument("--whole-bakes", type=int, default=20)
     parser.add_argument("--regions", type=int, nargs="*", default=[1, 3, 6])

@@ -52,7 +52,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--functions", type=pathlib.Path, default=ROOT / "target/debug")
     parser.add_argument("--receivers", type=int, default=1000)
-    parser.add_argument("--only", nargs="*", choices=REQUIRED, default=list(REQUIRED))
+    parser.add_argument("--only", nargs="+", choices=REQUIRED, default=list(REQUIRED))
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target/bench/scale.json")
     arguments = parser.parse_args()
     shapes = {"few": (10, 1), "many": (arguments.receivers, 1), "regions": (300, 3), "path": (3, 5)}

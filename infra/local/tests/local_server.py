@@ -116,7 +116,7 @@ class LocalServer:
         return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
     def as_role(self, arn, service, region="us-east-1", **ask):
-        """A client by a session of its own, for the caller to close: each has a connection."""
+        """A client by a session of its own. Whoever makes many closes them: each keeps a connection."""
         return made(self.endpoint, service, region, *self.role(arn, **ask))
 
     def entered(self, account, service):
