@@ -102,9 +102,9 @@ class LocalServer:
         finally:
             self.own("PUT", "clock", {"speed": self.speed})
 
-    def client(self, service, region="us-east-1", access_key="owner", secret="secret", token=None):
-        """The client of whoever holds these credentials: the owner, unless they came from STS."""
-        asked = (service, region, access_key, secret, token)
+    def client(self, service, region="us-east-1", *credentials):
+        """The client of whoever holds these credentials, which `role` gives: the owner, unless told."""
+        asked = (service, region, *credentials)
         if asked not in self._clients:
             self._clients[asked] = made(self.endpoint, *asked)
         return self._clients[asked]
@@ -124,7 +124,8 @@ class LocalServer:
         return self.as_role(f"arn:aws:iam::{account}:role/Anything", service)
 
 
-def made(endpoint, service, region, access_key, secret, token):
+def made(endpoint, service, region="us-east-1", access_key="owner", secret="secret", token=None):
+    """A new client, which keeps a connection until it is closed."""
     return boto3.client(
         service,
         endpoint_url=endpoint,

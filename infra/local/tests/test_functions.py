@@ -1,5 +1,6 @@
 """Functions: executables that speak the Runtime API, under AWS's own emulator."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -9,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from local_server import OWNER, LocalServer, task, unique
+from local_server import OWNER, LocalServer, made, task, unique
 
 #: What waits for a process to end gives up then.
 PATIENCE = 120
@@ -151,9 +152,8 @@ def test_it_outlives_the_thread_that_started_it(aws):
     probe, pids = Probe(aws), []
 
     def call():
-        client = LocalServer.client.__wrapped__(aws, "lambda")
-        pids.append(json.loads(probe.invoke({}, client)["Payload"].read())["pid"])
-        client.close()
+        with contextlib.closing(made(aws.endpoint, "lambda")) as client:
+            pids.append(json.loads(probe.invoke({}, client)["Payload"].read())["pid"])
 
     for _ in range(6):
         thread = threading.Thread(target=call)
