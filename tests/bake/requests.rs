@@ -1,13 +1,13 @@
 //! The sample requests, each run as it is.
 
 use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
+use ami_bakery_tests::repository;
 use ami_bakery_tests::samples::{IMAGE, INSTANCE};
 use ami_bakery_tests::world::{World, images, instance_of, key, profile, tag, windows};
 use aws_sdk_ec2::types::InstanceType;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// Those that the tests below run, and the profile.
 const SAMPLES: [&str; 11] = [
@@ -26,7 +26,7 @@ const SAMPLES: [&str; 11] = [
 
 /// The samples by their names, with what the world has in place of what they name.
 fn samples(found: &[(&str, &str)]) -> BTreeMap<String, Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../statemachines/requests");
+    let folder = repository::path("statemachines/requests");
     let files = std::fs::read_dir(folder).expect("the samples").map(|file| file.expect("a file").path());
     let read = |path: std::path::PathBuf| {
         let text = std::fs::read_to_string(&path).expect("a text");

@@ -50,8 +50,11 @@ async fn input(world: &World, run: &str) -> Value {
 async fn a_tag_starts_one_bake_and_what_the_bake_tags_starts_none() {
     let world = world().await;
     world.aws.forget_calls();
+    world.hold("WaitForImage");
     tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
+    world.is_held().await;
     let baking = told(&world, "baking").await;
+    world.go_on();
     let baked = told(&world, "baked").await;
     assert_eq!(baked["last-bake"], baking["last-bake"]);
     assert_eq!(world.runs().await, [baked["last-bake"].as_str()]);
@@ -94,7 +97,8 @@ async fn a_function_that_dies_when_the_bake_has_begun_begins_no_other() {
 async fn a_schedule_that_is_attempted_three_times_is_one_bake_of_the_instance_with_these_tags() {
     let request = json!({"InstanceTags": {"Name": "web"}, "Profile": "web"});
     let parameters = json!({"ScheduleExpression": at_in_two_hours(), "ScheduleRequest": request.to_string()});
-    let world = World::with(&[("LOCAL_AWS_PARAMETERS", &parameters.to_string())]).await;
+    // Slowly, until all is set up.
+    let world = World::with(&[("LOCAL_AWS_PARAMETERS", &parameters.to_string()), ("LOCAL_AWS_SPEED", "60")]).await;
     profile(&world.owner, "web", &json!({"Receivers": [{"AccountId": RECEIVERS[0]}]})).await;
     // The schedule does not hear that it has invoked the function, and the function dies once.
     world.aws.inject(&[
@@ -104,9 +108,8 @@ async fn a_schedule_that_is_attempted_three_times_is_one_bake_of_the_instance_wi
             "error": "Runtime.ExitError",
         }),
     ]);
-    world.aws.pass(600);
+    world.aws.pass(3600);
     until("all attempts", async || asked(&world, "StartExecution") == 3).await;
-    world.aws.pass(60);
     let [run] = <[String; 1]>::try_from(world.runs().await).expect("one run");
     assert!(run.starts_with("schedule-"), "{run}");
     assert_eq!(input(&world, &run).await, request);
@@ -137,9 +140,10 @@ async fn a_profile_that_nobody_has_written_is_told_on_the_instance() {
 #[tokio::test]
 async fn a_run_that_is_stopped_is_told_as_failed() {
     let world = world().await;
+    world.hold("WaitForImage");
     tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
+    world.is_held().await;
     let run = told(&world, "baking").await["last-bake"].clone();
-    world.image_is_requested().await;
     let arn = format!("arn:aws:states:{REGION}:{OWNER}:execution:ami-bakery-bake:{run}");
     world.owner.sfn().stop_execution().execution_arn(arn).cause("not today").send().await.expect("it is stopped");
     let failed = told(&world, "failed").await;

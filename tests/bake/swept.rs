@@ -28,15 +28,7 @@ async fn is_swept(world: &World) -> bool {
 #[tokio::test]
 async fn a_run_that_is_stopped_while_copies_are_made_leaves_nothing() {
     let world = World::new().await;
-    let execution = world.start("web-1", &world.request()).await;
-    until("both receivers copy", async || {
-        let mut copies = 0;
-        for account in RECEIVERS {
-            copies += world.images(account).await.len();
-        }
-        copies == 2
-    })
-    .await;
+    let execution = both_copy(&world).await;
     // EBS has grants of its own while it copies.
     let ours = world.grants(&world.key).await.into_iter().filter(|name| name.starts_with("ami-bakery/"));
     assert_eq!(ours.count(), 2, "the key is open to both");
@@ -67,8 +59,8 @@ async fn a_run_that_is_stopped_with_a_hop_leaves_none() {
     let mut request = world.request();
     request["Keys"] = json!({"eu-west-1": key});
     request["Receivers"] = json!([{"AccountId": RECEIVERS[0], "Regions": ["eu-west-1"], "KmsKeyId": there}]);
-    let execution = world.start("web-1", &request).await;
-    until("the hop is made", async || !images(&elsewhere).await.is_empty()).await;
+    let execution = world.start_and_hold("web-1", &request, "LookAtHop").await;
+    assert_eq!(images(&elsewhere).await.len(), 1, "the hop is made");
     stop(&world, &execution).await;
     until("the sweep is done", async || is_swept(&world).await).await;
     assert!(images(&elsewhere).await.is_empty(), "the hop is gone");
@@ -120,6 +112,13 @@ async fn children(world: &World, execution: &str) -> Vec<String> {
     children
 }
 
+/// A bake that is held while both receivers copy.
+async fn both_copy(world: &World) -> String {
+    let execution = world.start_and_hold("web-1", &world.request(), "LookAtCopy").await;
+    until("both receivers copy", async || copies(world).await == 2).await;
+    execution
+}
+
 async fn copies(world: &World) -> usize {
     let mut copies = 0;
     for account in RECEIVERS {
@@ -131,10 +130,10 @@ async fn copies(world: &World) -> usize {
 #[tokio::test]
 async fn a_child_that_dies_leaves_no_copy_under_way_and_no_key_open_and_the_other_is_delivered() {
     let world = World::new().await;
-    let execution = world.start("web-1", &world.request()).await;
-    until("both receivers copy", async || copies(&world).await == 2).await;
+    let execution = both_copy(&world).await;
     let child = children(&world, &execution).await.remove(0);
     stop(&world, &child).await;
+    world.go_on();
     let ended = world.end_of(&execution).await;
     assert_eq!(ended.error, "PartialDelivery", "{ended:?}");
     let outcome = ended.outcome();
@@ -153,13 +152,13 @@ async fn a_child_that_dies_leaves_no_copy_under_way_and_no_key_open_and_the_othe
 #[tokio::test]
 async fn a_receiver_that_grants_on_is_told_of_and_counted() {
     let world = World::new().await;
-    let execution = world.start("web-1", &world.request()).await;
-    until("both receivers copy", async || copies(&world).await == 2).await;
+    let execution = both_copy(&world).await;
     let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]);
     let receiver = world.aws.entered_as(&role, "us-east-1").await;
     // The grant that lets it copy lets it grant on, whatever its own policies say; only the key's policy can forbid that.
     let grant = receiver.kms().create_grant().key_id(&world.key).grantee_principal(&role).name("mine");
     let granted = grant.operations("Decrypt".into()).send().await.expect("it is granted");
+    world.go_on();
     let ended = world.end_of(&execution).await;
     assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
     let [strange] = ended.output["StrangeGrants"].as_array().expect("strange grants").as_slice() else {
@@ -172,8 +171,7 @@ async fn a_receiver_that_grants_on_is_told_of_and_counted() {
 #[tokio::test]
 async fn what_a_sweep_takes_back_is_counted_for_the_alarm() {
     let world = World::new().await;
-    let execution = world.start("web-1", &world.request()).await;
-    until("both receivers copy", async || copies(&world).await == 2).await;
+    let execution = both_copy(&world).await;
     stop(&world, &execution).await;
     until("the alarm is told", async || {
         let counted = world.aws.calls().into_iter().filter(|call| call.action == "PutMetricData");

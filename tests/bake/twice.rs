@@ -8,13 +8,13 @@ use serde_json::json;
 #[tokio::test]
 async fn of_two_bakes_of_one_instance_the_second_is_refused_in_words() {
     let world = World::new().await;
-    let first = world.start("web-1", &world.request()).await;
-    world.image_is_requested().await;
+    let first = world.start_and_hold("web-1", &world.request(), "WaitForImage").await;
     let second = world.start("web-2", &world.request()).await;
     let refused = world.end_of(&second).await;
     assert_eq!(refused.error, "InvalidRequest", "{refused:?}");
     let says = format!("InstanceId = \"{}\": run web-1 is still in progress with it", world.instance);
     assert!(refused.cause.contains(&says), "{}", refused.cause);
+    world.go_on();
     let ended = world.end_of(&first).await;
     assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
     assert_eq!(world.images(OWNER).await.len(), 1);

@@ -1,14 +1,14 @@
 //! The stack is updated while a bake is under way.
 
-use ami_bakery_tests::world::{World, until};
+use ami_bakery_tests::repository;
+use ami_bakery_tests::world::World;
 use aws_sdk_sfn::types::ExecutionStatus;
-use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A folder with a program for each function that does nothing but end.
-fn useless(functions: &str) -> PathBuf {
+fn useless(functions: &Path) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("ami-bakery-useless-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     for function in fs::read_dir(functions).expect("the functions") {
@@ -22,13 +22,10 @@ fn useless(functions: &str) -> PathBuf {
 #[tokio::test]
 async fn a_bake_ends_with_the_code_that_it_began_with_and_the_next_has_the_new() {
     let world = World::new().await;
-    let hold = json!({"service": "states", "action": "EnterState", "state": "WaitForImage", "error": "Hold"});
-    world.aws.inject(&[hold]);
-    let run = world.start("web-1", &world.request()).await;
-    until("it is held", async || world.aws.faults()[0]["struck"].as_u64() > Some(0)).await;
-    let programs = useless(concat!(env!("CARGO_MANIFEST_DIR"), "/../functions"));
+    let run = world.start_and_hold("web-1", &world.request(), "WaitForImage").await;
+    let programs = useless(&repository::path("functions"));
     world.aws.update_stack(&programs);
-    world.aws.inject(&[]);
+    world.go_on();
     let ended = world.end_of(&run).await;
     assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
     assert_eq!(ended.outcome()["Delivered"], 2);

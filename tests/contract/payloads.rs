@@ -3,6 +3,7 @@
 
 use crate::asl::{State, expression, expressions, states};
 use crate::samples::{answers, values};
+use ami_bakery_tests::repository;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -40,7 +41,7 @@ fn every_payload_is_an_input() {
 /// The benchmarks of single functions invoke them with these; `start` takes EventBridge's own events.
 #[test]
 fn every_event_of_the_benchmarks_is_an_input() {
-    let events: Value = serde_json::from_str(include_str!("../bench/events.json")).expect("JSON");
+    let events: Value = serde_json::from_str(&repository::text("tests/bench/events.json")).expect("JSON");
     for (name, event) in events.as_object().expect("an event a function") {
         let words = name.split('-').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..]));
         let function: String = words.collect();

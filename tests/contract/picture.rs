@@ -1,17 +1,19 @@
 //! The README's picture of the bake is drawn from the definition. `UPDATE_README=1 make test-rust` redraws it.
 
 use crate::asl::definition;
+use ami_bakery_tests::repository;
 use serde_json::Value;
 
 #[test]
 fn the_readme_shows_the_machine_as_it_is() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = std::fs::read_to_string(path).expect("the README is there");
+    let path = "README.md";
+    let readme = repository::text(path);
     let (before, rest) = readme.split_once("```mermaid\n").expect("the README has a picture");
     let (shown, after) = rest.split_once("```").expect("the picture ends");
     let drawn = picture();
     if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::write(path, format!("{before}```mermaid\n{drawn}```{after}")).expect("the README can be written");
+        std::fs::write(repository::path(path), format!("{before}```mermaid\n{drawn}```{after}"))
+            .expect("the README can be written");
         return;
     }
     assert_eq!(shown, drawn, "redraw it: UPDATE_README=1 make test-rust");

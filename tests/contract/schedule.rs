@@ -1,11 +1,10 @@
 //! What the template's schedule sends is what `start` understands.
 
-use std::path::Path;
+use ami_bakery_tests::repository;
 
 #[test]
 fn the_schedule_s_payload_is_an_input() {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/template.yaml");
-    let template = std::fs::read_to_string(template).expect("the template");
+    let template = repository::text("infra/template.yaml");
     let (_, rest) = template.split_once("Input: !Sub >-\n").expect("the schedule's input");
     let text: String = rest.lines().take_while(|line| !line.contains("RetryPolicy")).collect();
     let attributes = [

@@ -1,31 +1,30 @@
 //! statemachines/request.schema.json is what the types of a request say, and what the README says of its fields.
 //! `UPDATE_SCHEMA=1 make test-rust` writes it anew.
 
+use ami_bakery_tests::repository;
 use bakery::schema;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const README: &str = include_str!("../../README.md");
-
 #[test]
 fn the_schema_is_that_of_the_types() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../statemachines/request.schema.json");
+    let path = "statemachines/request.schema.json";
     let mut schema = schema::request();
     let mut meanings = meanings();
     explain(&mut schema, &mut meanings);
     assert!(meanings.is_empty(), "the README has fields that a request has not: {meanings:?}");
     let text = serde_json::to_string_pretty(&schema).expect("a text") + "\n";
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(path, text).expect("the schema can be written");
+        std::fs::write(repository::path(path), text).expect("the schema can be written");
         return;
     }
-    let written = std::fs::read_to_string(path).expect("the schema is there");
-    assert_eq!(written, text, "write it anew: UPDATE_SCHEMA=1 make test-rust");
+    assert_eq!(repository::text(path), text, "write it anew: UPDATE_SCHEMA=1 make test-rust");
 }
 
 /// What the README's tables say of each field.
 fn meanings() -> BTreeMap<String, String> {
-    let rows = README.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let readme = repository::text("README.md");
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
     let mut found = BTreeMap::new();
     for (names, rest) in rows.filter_map(|row| row.split_once(" | ")) {
         // Tables of fields have a third column, what holds without the field.

@@ -11,8 +11,9 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::Value;
 use std::time::Duration;
 
-/// AWS seconds a second, while nothing is at work; and how long a grant that is new cannot be used.
-const VARIABLES: [(&str, &str); 2] = [("LOCAL_AWS_SPEED", "3600"), ("LOCAL_AWS_SWITCH_GRANT_SECONDS", "20")];
+/// How long a grant that is new cannot be used; and the Regions in which the sweep looks for grants.
+const VARIABLES: [(&str, &str); 2] =
+    [("LOCAL_AWS_SWITCH_GRANT_SECONDS", "20"), ("LOCAL_AWS_SWITCH_DEFAULT_REGIONS", "us-east-1,eu-west-1,us-west-2")];
 /// AWS seconds: more than all rounds of a sweep and the next one need.
 const PATIENCE: f64 = 4.0 * 3600.0;
 /// Someone that the owner knows, and AMI Bakery does not.
@@ -89,19 +90,13 @@ impl Scene {
         self.end_of(&arn).await
     }
 
-    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
     pub async fn end_of(&self, arn: &str) -> Ended {
-        let sfn = self.owner.sfn();
-        loop {
-            let now = sfn.describe_execution().execution_arn(arn).send().await.expect("it is known");
-            if *now.status() != ExecutionStatus::Running {
-                let text = now.output().or(now.cause()).unwrap_or_default().to_owned();
-                let error = now.error().unwrap_or_default().to_owned();
-                let at = now.stop_date().map(|date| date.as_secs_f64()).unwrap_or_default();
-                return Ended { status: now.status().clone(), error, text, at };
-            }
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
+        self.aws.wait_for_the_end_of(arn);
+        let now = self.owner.sfn().describe_execution().execution_arn(arn).send().await.expect("it is known");
+        let text = now.output().or(now.cause()).unwrap_or_default().to_owned();
+        let error = now.error().unwrap_or_default().to_owned();
+        let at = now.stop_date().map(|date| date.as_secs_f64()).unwrap_or_default();
+        Ended { status: now.status().clone(), error, text, at }
     }
 
     /// Whether each of the first faults has struck.

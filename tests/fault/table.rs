@@ -1,7 +1,7 @@
 //! target/faults.md: task, fault, outcome. Each test writes its part, and the whole anew.
 
+use ami_bakery_tests::repository::target_dir;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 pub struct Row {
     pub state: String,
@@ -13,14 +13,9 @@ pub struct Row {
 const HEAD: &str = "# Faults\n\nWhat was made to go wrong, and what came of it.\n\n| state | fault | outcome | violations |\n\
                     |---|---|---|---|\n";
 
-fn target() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
 /// Writes the rows of a test, as far as it has come, and the whole table anew.
 pub fn write(test: &str, rows: &[Row]) {
-    let parts = target().join("faults");
+    let parts = target_dir().join("faults");
     fs::create_dir_all(&parts).expect("a folder");
     let line = |row: &Row| {
         let Row { state, fault, outcome, violations } = row;
@@ -34,7 +29,7 @@ pub fn write(test: &str, rows: &[Row]) {
     let count = lines.lines().count();
     let bad = lines.lines().filter(|line| !line.ends_with("|  |")).count();
     let text = format!("{HEAD}{lines}\n{count} combinations, {bad} with violations.\n");
-    fs::write(target().join("faults.md"), text).expect("it is written");
+    fs::write(target_dir().join("faults.md"), text).expect("it is written");
 }
 
 /// # Panics

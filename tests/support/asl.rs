@@ -1,5 +1,6 @@
 //! Reads the definition.
 
+use crate::repository;
 use serde_json::{Map, Value};
 
 /// A state, where it is, and the states beside it.
@@ -31,8 +32,7 @@ pub fn definition() -> Value {
 }
 
 fn definition_of(machine: &str) -> Value {
-    let path = format!("{}/../statemachines/{machine}.asl.json", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).expect("the definition is there");
+    let text = repository::text(&format!("statemachines/{machine}.asl.json"));
     serde_json::from_str(&text).expect("the definition is JSON")
 }
 

@@ -1,10 +1,17 @@
 //! A local AWS of a test's own: real binaries, real wire, nobody else's faults.
 
+use crate::repository::{path, root, target_dir};
 use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 pub const OWNER: &str = "111111111111";
 pub const REGION: &str = "us-east-1";
@@ -40,10 +47,28 @@ impl Call {
 
 /// Ended when it is dropped.
 pub struct LocalAws {
-    process: Child,
+    life: Life,
+    /// Reads what it says to its end.
+    reader: Option<JoinHandle<()>>,
     endpoint: String,
     logs: PathBuf,
 }
+
+/// What a local AWS ends with.
+enum Life {
+    /// A copy of the one that `make test` has made: it ends when the connection does.
+    Copy(UnixStream),
+    Process(Child),
+}
+
+/// The variable with the name of the socket on which copies are asked for: `infra/local/local_aws/warm.py`.
+const WARM: &str = "LOCAL_AWS_WARM";
+
+/// How AWS time passes for tests: on to what comes next while a bake waits, and an hour in a second else.
+const TIME: [(&str, &str); 2] = [("LOCAL_AWS_SPEED", "3600"), ("LOCAL_AWS_SKIP_WAITS", "1")];
+
+/// Different for each local AWS of a process.
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 impl LocalAws {
     /// Starts one on a free port and waits until the stack is deployed.
@@ -51,34 +76,34 @@ impl LocalAws {
         Self::start_with(&[])
     }
 
-    /// The same, with these variables in its environment: see `infra/local/README.md`.
+    /// The same, with these variables in its environment: see `infra/local/README.md`. It is a copy of the one that
+    /// `make test` has made, if there is one.
+    ///
+    /// # Panics
+    /// When it does not start: in a copy's folder is its log.
     pub fn start_with(variables: &[(&str, &str)]) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
-        let target = target_dir(root);
-        let logs = target.join(format!("local-aws/tests/{}", std::process::id()));
+        let variables = [&TIME[..], variables].concat();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let logs = target_dir().join(format!("local-aws/tests/{}-{number}", std::process::id()));
         // Of an earlier process of this number, if there was one.
         let _ = std::fs::remove_dir_all(&logs);
-        let mut process = Command::new(target.join("local-aws/venv/bin/python"))
-            .args(["-m", "local_aws", "serve", "--functions"])
-            .arg(target.join("debug"))
-            .arg("--dir")
-            .arg(&logs)
-            .current_dir(root)
-            .env("PYTHONPATH", root.join("infra/local"))
-            .env("LOCAL_AWS_PORT", "0")
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the local AWS is set up by `make setup`");
-        let mut lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
+        let (life, lines): (_, Box<dyn BufRead + Send>) = match std::env::var(WARM) {
+            // With other parameters it is another stack.
+            Ok(name) if variables.iter().all(|(name, _)| *name != "LOCAL_AWS_PARAMETERS") => {
+                copied(&name, &logs, &variables)
+            }
+            _ => started(&logs, &variables),
+        };
+        let mut lines = lines.lines();
         let ready = lines.by_ref().map_while(Result::ok).find_map(|line| {
             let at = line.find("http://").filter(|_| line.contains("ready"))?;
             line[at..].split_whitespace().next().map(str::to_owned)
         });
         // Read on, so that it never blocks on a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, endpoint: ready.expect("the local AWS says when it is ready"), logs }
+        let reader = Some(std::thread::spawn(move || lines.for_each(drop)));
+        let log = || std::fs::read_to_string(logs.join("local-aws.log")).unwrap_or_default();
+        let endpoint = ready.unwrap_or_else(|| panic!("the local AWS has not started: {}", log()));
+        Self { life, reader, endpoint, logs }
     }
 
     /// What a function has logged so far.
@@ -126,6 +151,16 @@ impl LocalAws {
     /// Updates the owner's stack to the programs in this folder.
     pub fn update_stack(&self, functions: &Path) {
         ureq::put(self.url("stack")).send_json(json!({"functions": functions})).expect("the stack is updated");
+    }
+
+    /// Waits until an execution has ended.
+    pub fn wait_for_the_end_of(&self, execution: &str) {
+        let mut has_ended = false;
+        while !has_ended {
+            let mut answer = ureq::get(self.url(&format!("ended/{execution}"))).call().expect("the execution is there");
+            let told: Value = answer.body_mut().read_json().expect("it is JSON");
+            has_ended = told["ended"] == true;
+        }
     }
 
     /// AWS seconds since the epoch.
@@ -186,16 +221,49 @@ impl LocalAws {
 }
 
 impl Drop for LocalAws {
+    /// Waits until the processes that it started have ended, too.
     fn drop(&mut self) {
-        // SIGTERM, so that it ends the processes that it started.
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
+        match &mut self.life {
+            Life::Copy(connection) => drop(connection.shutdown(Shutdown::Write)),
+            Life::Process(process) => {
+                let _ = Command::new("kill").arg(process.id().to_string()).status();
+                let _ = process.wait();
+            }
+        }
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
     }
 }
 
-/// Where cargo builds to.
-fn target_dir(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+/// Asks for a copy, and what it says.
+fn copied(name: &str, logs: &Path, variables: &[(&str, &str)]) -> (Life, Box<dyn BufRead + Send>) {
+    let address = SocketAddr::from_abstract_name(name).expect("a name");
+    let mut connection = UnixStream::connect_addr(&address).expect("the local AWS to be copied is there");
+    let variables: BTreeMap<_, _> = variables.iter().copied().collect();
+    writeln!(connection, "{}", json!({"dir": logs, "environment": variables})).expect("it is asked for");
+    let lines = BufReader::new(connection.try_clone().expect("one more handle"));
+    (Life::Copy(connection), Box::new(lines))
+}
+
+/// Starts one, and what it says.
+fn started(logs: &Path, variables: &[(&str, &str)]) -> (Life, Box<dyn BufRead + Send>) {
+    let target = target_dir();
+    let mut process = Command::new(target.join("local-aws/venv/bin/python"))
+        .args(["-m", "local_aws", "serve", "--functions"])
+        .arg(target.join("debug"))
+        .arg("--dir")
+        .arg(logs)
+        .current_dir(root())
+        .env("PYTHONPATH", path("infra/local"))
+        .env("LOCAL_AWS_PORT", "0")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the local AWS is set up by `make setup`");
+    let lines = BufReader::new(process.stdout.take().expect("its output is piped"));
+    (Life::Process(process), Box::new(lines))
 }
 
 /// What a client needs to know.

@@ -76,19 +76,14 @@ impl World {
     }
 
     /// Follows an execution to its end.
-    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
     pub async fn end_of(&self, execution: &str) -> Ended {
-        loop {
-            let now = self.owner.sfn().describe_execution().execution_arn(execution).send().await.expect("it is known");
-            if *now.status() != ExecutionStatus::Running {
-                return Ended {
-                    status: now.status().clone(),
-                    output: now.output().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
-                    error: now.error().unwrap_or_default().to_owned(),
-                    cause: now.cause().unwrap_or_default().to_owned(),
-                };
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        self.aws.wait_for_the_end_of(execution);
+        let now = self.owner.sfn().describe_execution().execution_arn(execution).send().await.expect("it is known");
+        Ended {
+            status: now.status().clone(),
+            output: now.output().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
+            error: now.error().unwrap_or_default().to_owned(),
+            cause: now.cause().unwrap_or_default().to_owned(),
         }
     }
 
@@ -99,12 +94,28 @@ impl World {
         found.executions().iter().map(|run| run.name().to_owned()).collect()
     }
 
-    /// Waits until a bake has requested its golden image.
-    #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
-    pub async fn image_is_requested(&self) {
-        while images(&self.owner).await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    /// Has the next execution that enters this state held there: no time passes until [`World::go_on`]. Whoever acts in
+    /// the middle of a bake holds it, since time goes on to what comes next as soon as nothing is at work.
+    pub fn hold(&self, state: &str) {
+        self.aws.inject(&[json!({"service": "states", "action": "EnterState", "state": state, "error": "Hold"})]);
+    }
+
+    /// Waits until an execution is held.
+    pub async fn is_held(&self) {
+        until("it is held", async || self.aws.faults()[0]["struck"].as_u64() > Some(0)).await;
+    }
+
+    /// Starts a bake and waits until it is held as it enters this state.
+    pub async fn start_and_hold(&self, name: &str, request: &Value, state: &str) -> String {
+        self.hold(state);
+        let execution = self.start(name, request).await;
+        self.is_held().await;
+        execution
+    }
+
+    /// Nobody is held any more.
+    pub fn go_on(&self) {
+        self.aws.inject(&[]);
     }
 
     /// The calls that would have changed something in EC2 or KMS.

@@ -4,6 +4,10 @@ AWS seconds pass slowly (`LOCAL_AWS_BUSY_SPEED`) while anything is at work, and 
 everything waits. So a slow machine never makes a task time out, and an hour of waiting for a snapshot is over in a
 minute. Whoever works says so with `with clock.busy():`, and a worker that begins to wait with `with clock.waiting():`.
 
+With `LOCAL_AWS_SKIP_WAITS=1` time goes on to the next alarm at once while a worker is in progress and everything waits:
+an execution that waits for an hour is over as soon as its work is done. With no worker in progress, time passes as
+`LOCAL_AWS_SPEED` says, so that a schedule does not fire for ever.
+
 Threads that wait for each other use `workers.Worker` and `workers.Event` instead: there is no moment between the end of
 one's work and the beginning of the other's in which the clock could run on.
 """
@@ -22,14 +26,15 @@ LONGEST_LOOK_AWAY = 60
 
 
 class Clock:
-    def __init__(self, speed=60.0, busy_speed=1.0, start=None):
-        self.speed, self.busy_speed = float(speed), float(busy_speed)
+    def __init__(self, speed=60.0, busy_speed=1.0, start=None, skips_waits=False):
+        self.speed, self.busy_speed, self.skips_waits = float(speed), float(busy_speed), skips_waits
         self._lock = threading.Lock()
         self._change = threading.Condition(self._lock)
-        self._busy = 0
+        self._busy = self._workers = 0
         self._real = time.monotonic()
         self._aws = time.time() if start is None else float(start)
         self._alarms, self._ringer = Alarms(), None
+        self._is_stopped = False
         self._thread = threading.local()
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -42,7 +47,14 @@ class Clock:
     def state(self):
         """What `/local-aws/clock` tells."""
         with self._lock:
-            return {"now": self._now(), "busy": self._busy, "speed": self._speed(), "alarms": len(self._alarms)}
+            return {
+                "now": self._now(),
+                "busy": self._busy,
+                "workers": self._workers,
+                "speed": self._speed(),
+                "skips_waits": self.skips_waits,
+                "alarms": len(self._alarms),
+            }
 
     def set_speed(self, speed):
         """From now on AWS time passes so many times as fast as ours while everything waits."""
@@ -54,8 +66,35 @@ class Clock:
             self.speed = speed
             self._change.notify()  # the next alarm is due at another time now
 
+    def set_skips_waits(self, skips_waits):
+        """Whether time goes on to the next alarm at once while a worker is in progress and everything waits."""
+        with self._lock:
+            self.skips_waits = bool(skips_waits)
+            self._change.notify()
+
+    def stop(self):
+        """No time passes until `go_on`, and the clock has no thread. Only before the first alarm."""
+        with self._lock:
+            if self._ringer is not None:
+                raise RuntimeError("the clock runs already")
+            self._set(self._now())
+            self._is_stopped = True
+
+    def go_on(self):
+        """Time passes again, from where it was stopped."""
+        with self._lock:
+            self._set(self._aws)
+            self._is_stopped = False
+            if len(self._alarms):
+                self._start_ringer()
+
     def _speed(self):
+        if self._is_stopped:
+            return 0.0
         return self.busy_speed if self._busy > 0 else self.speed
+
+    def _is_skipping(self):
+        return self.skips_waits and self._busy == 0 and self._workers > 0 and not self._is_stopped
 
     def _now(self):
         """Never later than an alarm that has not rung: that the machine is late to ring it does not count."""
@@ -111,11 +150,16 @@ class Clock:
     def hire(self):
         """Counts one more at work, whose thread will soon say so with `with clock.hired():`."""
         with self._lock:
-            self._add_busy(1)
+            self._hire()
+
+    def _hire(self):
+        self._workers += 1
+        self._add_busy(1)
 
     def dismiss(self):
         """Takes back a `hire` whose thread will never come."""
         with self._lock:
+            self._workers -= 1
             self._add_busy(-1)
 
     @contextmanager
@@ -147,12 +191,15 @@ class Clock:
     def _set_alarm(self, seconds, callback=None, sleeper=None):
         alarm = Alarm(self._now() + seconds, callback, sleeper)
         self._alarms.add(alarm)
-        if self._ringer is None:
-            self._ringer = threading.Thread(target=self._ring, name="clock", daemon=True)
-            self._ringer.start()
+        if self._ringer is None and not self._is_stopped:
+            self._start_ringer()
         if self._alarms.first() is alarm:
             self._change.notify()
         return alarm
+
+    def _start_ringer(self):
+        self._ringer = threading.Thread(target=self._ring, name="clock", daemon=True)
+        self._ringer.start()
 
     def _ring(self):
         while True:
@@ -161,14 +208,14 @@ class Clock:
                 if alarm is None:
                     self._change.wait()
                     continue
-                left = alarm.due - self._now()
+                left = 0 if self._is_skipping() else alarm.due - self._now()
                 if left > 0:
                     self._change.wait(min(left / self._speed(), LONGEST_LOOK_AWAY))
                     continue
                 self._alarms.take_first()
                 callback = alarm.callback
                 if callback:
-                    self._add_busy(1)
+                    self._hire()
                 else:
                     self._wake(alarm.sleeper, by_event=False)
                 self._set(alarm.due)
@@ -235,4 +282,8 @@ class Clock:
             event.sleepers = []
 
 
-clock = Clock(os.environ.get("LOCAL_AWS_SPEED", 60), os.environ.get("LOCAL_AWS_BUSY_SPEED", 1))
+clock = Clock(
+    os.environ.get("LOCAL_AWS_SPEED", 60),
+    os.environ.get("LOCAL_AWS_BUSY_SPEED", 1),
+    skips_waits=os.environ.get("LOCAL_AWS_SKIP_WAITS") == "1",
+)

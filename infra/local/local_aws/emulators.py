@@ -28,10 +28,23 @@ START_SECONDS = 30
 
 PATH = "/2015-03-31/functions/function/invocations"
 
-# A loopback address of its own, so that two local AWS never take each other's ports.
-_pid = os.getpid()
-ADDRESS = f"127.{100 + _pid // 62500 % 100}.{_pid // 250 % 250}.{1 + _pid % 250}"
 _ports = itertools.count(20000)
+
+
+def _address(pid):
+    """A loopback address of its own, so that two local AWS never take each other's ports."""
+    return f"127.{100 + pid // 62500 % 100}.{pid // 250 % 250}.{1 + pid % 250}"
+
+
+_pid = os.getpid()
+_own_address = _address(_pid)
+
+
+def forget_the_original():
+    """A copy of a process is another process."""
+    global _pid, _own_address
+    _pid = os.getpid()
+    _own_address = _address(_pid)
 
 
 class Pool:
@@ -118,8 +131,8 @@ class Emulator:
         command = [
             host.emulator,
             "--log-level=error",
-            f"--runtime-interface-emulator-address={ADDRESS}:{self._port}",
-            f"--runtime-api-address={ADDRESS}:{self._api_port}",
+            f"--runtime-interface-emulator-address={_own_address}:{self._port}",
+            f"--runtime-api-address={_own_address}:{self._api_port}",
             program,
         ]
         log = host.work / f"{function.function_name}.log"
@@ -136,7 +149,7 @@ class Emulator:
                 time.sleep(0.002)
 
     def invoke(self, body):
-        connection = http.client.HTTPConnection(ADDRESS, self._port)
+        connection = http.client.HTTPConnection(_own_address, self._port)
         try:
             connection.request("POST", PATH, body, {"Content-Type": "application/json"})
             answer = connection.getresponse().read()
@@ -202,7 +215,7 @@ def _end_with_parent():
 
 def _is_open(port):
     try:
-        socket.create_connection((ADDRESS, port), 1).close()
+        socket.create_connection((_own_address, port), 1).close()
     except OSError:
         return False
     return True

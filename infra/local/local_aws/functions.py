@@ -18,12 +18,16 @@ MOST_PAYLOAD, MOST_ANSWER, MOST_EVENT = 6_291_456, 6_291_556, 1_048_576
 class Host:
     """Runs the functions of one local AWS."""
 
-    def __init__(self, endpoint, built, work, emulators):
-        self.endpoint, self.built, self.work = endpoint, built, work
+    def __init__(self, built, emulators):
+        self.endpoint, self.built, self.work = None, built, None
         self.emulator = (
             emulators / f"aws-lambda-rie-{'arm64' if platform.machine() in ('aarch64', 'arm64') else 'x86_64'}"
         )
         self._pools, self._lock = {}, threading.Lock()
+
+    def open(self, endpoint, work):
+        """From now on functions call AWS there, and their logs go into that folder."""
+        self.endpoint, self.work = endpoint, work
 
     def install(self):
         if not self.emulator.exists():

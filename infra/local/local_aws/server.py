@@ -19,7 +19,7 @@ class Application:
         self.ready = False
         self._aws = None
 
-    def install(self, endpoint, host):
+    def install(self, host):
         """Puts every repair into moto. moto reads its settings when it is imported, so nothing may import it before."""
         quick.before_moto()
         accounts.make_owner_the_default()
@@ -38,7 +38,7 @@ class Application:
         schedules.install()
         resources.install()
         versions.install()
-        engine.install(endpoint, self)
+        engine.install(self)
         quick.install()
         self._aws = quick.dispatcher(DomainDispatcherApplication, create_backend_app)
 
@@ -53,6 +53,8 @@ class Application:
         method = environ["REQUEST_METHOD"]
         if name == "health":
             status, body = (200, {"ready": True}) if self.ready else (503, {"ready": False})
+        elif method == "GET" and name.startswith("ended/"):
+            status, body = _ended(name.removeprefix("ended/"))
         elif (method, name) not in _OWN:
             status, body = 404, {"error": f"there is no {method} /local-aws/{name}"}
         else:
@@ -77,6 +79,25 @@ def _update(environ):
     return {}
 
 
+def _ended(arn):
+    from .engine import ends
+
+    try:
+        return 200, {"ended": ends.wait(arn)}
+    except (LookupError, ValueError) as error:
+        return 404, {"error": str(error)}
+
+
+def _set_clock(body):
+    unknown = set(body) - {"speed", "skips_waits"}
+    if unknown or not body:
+        raise ValueError(f"a clock has speed and skips_waits, not {', '.join(unknown) or 'nothing'}")
+    if "speed" in body:
+        clock.set_speed(body["speed"])
+    if "skips_waits" in body:
+        clock.set_skips_waits(body["skips_waits"])
+
+
 _OWN = {
     ("GET", "calls"): lambda environ: journal.all(),
     ("DELETE", "calls"): lambda environ: journal.forget(),
@@ -87,5 +108,5 @@ _OWN = {
     ("DELETE", "needed"): lambda environ: needed.forget(),
     ("PUT", "stack"): _update,
     ("GET", "clock"): lambda environ: clock.state(),
-    ("PUT", "clock"): lambda environ: clock.set_speed(_body(environ).get("speed")),
+    ("PUT", "clock"): lambda environ: _set_clock(_body(environ)),
 }

@@ -22,7 +22,7 @@ from . import (
 )
 
 
-def install(endpoint, application):
+def install(application):
     from moto.core.config import default_user_config
 
     default_user_config["stepfunctions"]["execute_state_machine"] = True
@@ -38,7 +38,7 @@ def install(endpoint, application):
     maps.install()
     map_runs.install()
     tolerances.install()
-    tasks.install(endpoint, application)
+    tasks.install(application)
     executions.install()
     looking.install()
     redriving.install()

@@ -9,6 +9,7 @@ import uuid
 from .. import events
 from ..timestamps import ClockDatetime
 from ..workers import Worker
+from . import ends
 from .children import children
 from .limits import MOST_DATA
 
@@ -143,6 +144,7 @@ def _note_end(self):
     else:
         status, execution.output = "SUCCEEDED", execution.exec_worker.env.states.get_input()
     execution.exec_status = api.ExecutionStatus(status)
+    ends.tell()
     events.execution_changed(execution)
 
 

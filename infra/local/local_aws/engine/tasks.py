@@ -14,7 +14,7 @@ from .seams import everywhere
 SESSION_SECONDS = 2 * 366 * 24 * 3600
 
 
-def install(endpoint, application):
+def install(application):
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
         state_task_service,
         state_task_service_aws_sdk,
@@ -22,7 +22,7 @@ def install(endpoint, application):
     )
     from moto.stepfunctions.parser.asl.utils import boto_client
 
-    everywhere(boto_client.boto_client_for, _clients(endpoint, application))
+    everywhere(boto_client.boto_client_for, _clients(application))
     service, sdk = state_task_service.StateTaskService, state_task_service_aws_sdk.StateTaskServiceAwsSdk
     service._normalise_parameters = _to_boto
     service._normalise_response = _from_boto
@@ -34,7 +34,7 @@ def install(endpoint, application):
     state_task_service_lambda._SUPPORTED_API_PARAM_BINDINGS["invoke"].add("InvocationType")
 
 
-def _clients(endpoint, application):
+def _clients(application):
     """AWS calls as the machine's role, or as the one that the state's Credentials name; moto as nobody, and so in its
     default account. Clients are kept: making one takes longer than most calls. They call on their own threads, so that who
     waits for an answer that is late is not at work."""
@@ -50,7 +50,7 @@ def _clients(endpoint, application):
         made = boto3.client(
             service,
             region_name=region,
-            endpoint_url=endpoint,
+            endpoint_url="http://127.0.0.1",  # nobody connects
             aws_access_key_id=session.access_key_id,
             aws_secret_access_key=session.secret_access_key,
             aws_session_token=session.session_token,

@@ -5,6 +5,7 @@ from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZon
 
 from . import pages
 from .registry import rule
+from .switches import switch
 
 _enabled = {}
 
@@ -42,7 +43,12 @@ def _seen_by(account, region):
 @rule("regions-not-enabled", pages.ec2("DescribeRegions"), without=True)
 def _usable(region):
     """Regions that are not enabled in the account are listed only with AllRegions."""
-    return region.opt_in_status != "not-opted-in"
+    return region.opt_in_status != "not-opted-in" and _is_there(region)
+
+
+def _is_there(region):
+    named = switch("default-regions")
+    return not named or region.opt_in_status != "opt-in-not-required" or region.name in named.split(",")
 
 
 def forget():

@@ -66,6 +66,11 @@ SWITCHES = {
     ),
     "invocation-not-found-seconds": Switch(1.0, "how long the invocations of a command just sent are not found"),
     "sealing-command-reports": Switch(True, "a command that shuts its instance down succeeds before it does"),
+    "default-regions": Switch(
+        "",
+        "Regions, with commas between them, that there are without being enabled; empty for all of AWS's, which no "
+        "account can do without: fewer spare a test the calls to all of them",
+    ),
     "rates": Switch(True, "AWS's request rates are kept"),
 }
 
