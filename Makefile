@@ -11,6 +11,8 @@ LINT := $(TOOLS)/lint
 PACKAGE := $(TOOLS)/package
 BENCH := $(CARGO_TARGET_DIR)/bench
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
+# Has a local AWS with the stack deployed meanwhile, of which tests get copies.
+WITH_LOCAL_AWS := $(PYTHON) -m local_aws warm --functions $(FUNCTIONS) --
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench bench-waiting bench-scale bench-orchestration bench-faster bench-cold-start bench-page package lint local build setup fmt clean
@@ -25,14 +27,14 @@ test: test-rust test-local test-permissions ## Run the pure, step, contract, bak
 
 # Always the whole workspace: a part of it would have other features, and build the AWS SDKs again.
 test-rust: build setup $(NEXTEST)
-	$(NEXTEST) nextest run --workspace
+	$(WITH_LOCAL_AWS) $(NEXTEST) nextest run --workspace
 
 fault: build setup $(NEXTEST) ## Fail, lose and repeat every step, and see that nothing is left behind; PART=2/3 of it
-	FAULT_PART=$(PART) $(NEXTEST) nextest run --workspace --ignore-default-filter -E 'binary(fault)'
+	FAULT_PART=$(PART) $(WITH_LOCAL_AWS) $(NEXTEST) nextest run --workspace --ignore-default-filter -E 'binary(fault)'
 
 # Each storm is a bake with random faults, known by its seed.
 storm: build setup $(NEXTEST) ## Run N=200 bakes with random faults, or one of them again: SEED=17
-	N=$(or $(N),200) SEED=$(SEED) $(NEXTEST) nextest run --workspace --ignore-default-filter --run-ignored all \
+	N=$(or $(N),200) SEED=$(SEED) $(WITH_LOCAL_AWS) $(NEXTEST) nextest run --workspace --ignore-default-filter --run-ignored all \
 	  -E 'binary(fault) and test(as_many_as_asked_for)' --no-capture
 
 prove-teeth: build setup $(NEXTEST) ## Break the bake in four ways, and see the fault tier fail each time

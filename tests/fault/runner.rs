@@ -14,10 +14,6 @@ use serde_json::{Value, json};
 pub async fn run(test: &str, combinations: Vec<Combination>) {
     // To try a single state.
     let only = std::env::var("FAULT_STATE").ok();
-    if std::env::var("COUNT").is_ok() {
-        eprintln!("COUNT {test} {}", combinations.len());
-        return;
-    }
     let mut scene = Scene::new().await;
     let mut rows = Vec::new();
     for combination in part(combinations).iter().filter(|one| only.as_ref().is_none_or(|only| one.state == *only)) {
@@ -82,26 +78,6 @@ pub async fn judge(scene: &mut Scene, combination: &Combination, trial: Trial) -
     let is_closed = scene.is_closed().await;
     let mut found = look(&scene.aws).await;
     let calls = scene.aws.calls();
-    let mut counts = std::collections::BTreeMap::<String, usize>::new();
-    for call in &calls {
-        *counts
-            .entry(format!(
-                "{} {}",
-                call.function.clone().unwrap_or_default(),
-                call.state.clone().map_or("outside", |_| "engine")
-            ))
-            .or_default() += 1;
-    }
-    let span = calls.last().map(|l| l.time - calls[0].time).unwrap_or_default();
-    eprintln!("CALLS {} {} span {span} {counts:?}", state, calls.len());
-    let mut counts = std::collections::BTreeMap::<String, usize>::new();
-    for call in &calls {
-        *counts.entry(format!("{} {}", call.function.clone().unwrap_or_default(), call.action)).or_default() += 1;
-    }
-    let mut v: Vec<_> = counts.into_iter().collect();
-    v.sort_by_key(|x| std::cmp::Reverse(x.1));
-    v.truncate(25);
-    eprintln!("{v:?}");
     let mut before = scene.before.clone();
     for all in [&mut found, &mut before] {
         all.retain(|thing, _| !excused.contains(&thing.id));

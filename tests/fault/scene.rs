@@ -2,7 +2,7 @@
 
 use crate::look::{Look, look};
 use ami_bakery_tests::local_aws::{Config, LocalAws, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{MACHINE, REGIONS, key, launched};
+use ami_bakery_tests::world::{MACHINE, REGIONS, key, launched, linux};
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, InstanceType, LaunchPermission, LaunchPermissionModifications, OperationType,
     SnapshotAttributeName, Tag, TagSpecification,
@@ -142,16 +142,14 @@ impl Scene {
 /// A running instance with two volumes, under this key or not encrypted, of an image that AWS gives.
 async fn instance(account: &Config, key: Option<&str>) -> String {
     let ec2 = account.ec2();
-    let images = ec2.describe_images().owners("amazon").send().await.expect("AWS's images are described");
-    let linux = images.images().iter().find(|one| one.platform().is_none() && one.root_device_name().is_some());
-    let base = linux.expect("an image of Linux");
+    let base = linux(account).await;
     let volume = |device: &str| {
         let ebs = EbsBlockDevice::builder().volume_size(8).volume_type("gp3".into()).set_encrypted(key.map(|_| true));
         let ebs = ebs.set_kms_key_id(key.map(str::to_owned)).build();
         BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
     };
-    let volumes = vec![volume(base.root_device_name().unwrap_or_default()), volume("/dev/sdh")];
-    let run = ec2.run_instances().set_image_id(base.image_id().map(str::to_owned)).instance_type(InstanceType::T3Micro);
+    let volumes = vec![volume("/dev/xvda"), volume("/dev/sdh")];
+    let run = ec2.run_instances().image_id(base).instance_type(InstanceType::T3Micro);
     let made = run.set_block_device_mappings(Some(volumes)).min_count(1).max_count(1).send().await.expect("a launch");
     let id = made.instances()[0].instance_id().expect("an id").to_owned();
     assert_eq!(launched(account, &id).await, "running");

@@ -37,7 +37,7 @@ def endpoint():
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True)
     endpoint = f"http://127.0.0.1:{server.port}"
-    engine.install(endpoint, application)
+    engine.install(application)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield endpoint

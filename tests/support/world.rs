@@ -269,15 +269,19 @@ pub async fn instance(account: &Config, key: &str, name: &str) -> String {
 
 /// One of AWS's images, whose root is /dev/xvda.
 pub async fn linux(account: &Config) -> String {
-    let image = account.ec2().describe_images().owners("amazon").send().await.expect("AWS's images are described");
-    image.images().first().and_then(|image| image.image_id()).expect("an image").to_owned()
+    aws_image(account, "amzn2-ami-hvm-*").await
+}
+
+/// The image of AWS's with this name.
+async fn aws_image(account: &Config, name: &str) -> String {
+    let name = Filter::builder().name("name").values(name).build();
+    let found = account.ec2().describe_images().owners("amazon").filters(name).send().await;
+    found.expect("AWS's images are described").images()[0].image_id().expect("an id").to_owned()
 }
 
 /// One of AWS's images of Windows.
 pub async fn windows(account: &Config) -> String {
-    let platform = Filter::builder().name("platform").values("windows").build();
-    let found = account.ec2().describe_images().owners("amazon").filters(platform).send().await;
-    found.expect("AWS's images are described").images()[0].image_id().expect("an id").to_owned()
+    aws_image(account, "Windows_Server-2016-English-Full-Base-*").await
 }
 
 /// The same, launched from this image.

@@ -18,8 +18,8 @@ def main():
             "--functions", type=pathlib.Path, default=ROOT / "target/debug", help="the built functions"
         )
         command.add_argument("--dir", type=pathlib.Path, help="where logs go")
-    serving.add_argument("--no-stack", action="store_true", help="only AWS, nothing deployed")
     for command in (serving, warm):
+        command.add_argument("--no-stack", action="store_true", help="only AWS, nothing deployed")
         command.add_argument(
             "--emulator", type=pathlib.Path, default=default_emulators(), help="where Lambda's emulator is"
         )

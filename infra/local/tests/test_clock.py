@@ -81,7 +81,14 @@ def test_the_speed_is_another_from_now_on(by_hand, machine_time):
 
 
 def test_state(by_hand, machine_time):
-    assert by_hand.state() == {"now": 1000, "busy": 0, "speed": 60, "alarms": 0}
+    assert by_hand.state() == {
+        "now": 1000,
+        "busy": 0,
+        "workers": 0,
+        "speed": 60,
+        "skips_waits": False,
+        "alarms": 0,
+    }
     with by_hand.busy():
         by_hand.call_in(5, print)
         assert by_hand.state() == {"now": 1000, "busy": 1, "speed": 1, "alarms": 1}
@@ -179,3 +186,57 @@ def test_no_sleep_of_nothing(by_hand):
     """Nothing would ever end it: the machine's time stands still."""
     by_hand.sleep(0)
     by_hand.sleep(-1)
+
+
+def test_waits_are_skipped_while_a_worker_waits():
+    skipping = Clock(speed=0.001, busy_speed=0.001, start=0, skips_waits=True)
+    woken = []
+
+    def work():
+        with skipping.hired():
+            skipping.sleep(3600)
+            woken.append(skipping.now())
+
+    skipping.hire()
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(PATIENCE)
+    assert woken == [pytest.approx(3600, abs=1)]
+
+
+def test_nothing_is_skipped_while_no_worker_is_in_progress():
+    skipping = Clock(speed=0.001, busy_speed=0.001, start=0, skips_waits=True)
+    rung = threading.Event()
+    skipping.call_in(3600, rung.set)
+    with skipping.busy():
+        pass
+    assert not rung.wait(0.2)
+    assert skipping.now() < 1
+
+
+def test_nothing_is_skipped_while_anyone_is_at_work():
+    skipping = Clock(speed=0.001, busy_speed=0.001, start=0, skips_waits=True)
+    rung = threading.Event()
+    skipping.hire()
+    skipping.call_in(3600, rung.set)
+    assert not rung.wait(0.2)
+    skipping.dismiss()
+    assert not rung.wait(0.2)
+
+
+def test_no_time_passes_while_the_clock_is_stopped(by_hand, machine_time):
+    by_hand.stop()
+    threads = threading.active_count()
+    by_hand.call_in(10, lambda: None)
+    machine_time.seconds += 5
+    assert (by_hand.now(), threading.active_count()) == (1000, threads)
+
+
+def test_a_clock_that_goes_on_rings_what_was_set_before():
+    stopped = Clock(speed=1_000_000, start=0)
+    stopped.stop()
+    rung = threading.Event()
+    stopped.call_in(10, rung.set)
+    assert not rung.wait(0.05)
+    stopped.go_on()
+    assert rung.wait(PATIENCE)
