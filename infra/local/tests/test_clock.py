@@ -81,17 +81,11 @@ def test_the_speed_is_another_from_now_on(by_hand, machine_time):
 
 
 def test_state(by_hand, machine_time):
-    assert by_hand.state() == {
-        "now": 1000,
-        "busy": 0,
-        "workers": 0,
-        "speed": 60,
-        "skips_waits": False,
-        "alarms": 0,
-    }
+    idle = {"now": 1000, "busy": 0, "workers": 0, "speed": 60, "skips_waits": False, "alarms": 0}
+    assert by_hand.state() == idle
     with by_hand.busy():
         by_hand.call_in(5, print)
-        assert by_hand.state() == {"now": 1000, "busy": 1, "speed": 1, "alarms": 1}
+        assert by_hand.state() == idle | {"busy": 1, "speed": 1, "alarms": 1}
 
 
 def test_starts_at_the_machine_time(machine_time):
