@@ -25,9 +25,23 @@ class Application:
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
-        from . import asynchronous, engine, events, journal, objects, resources, rules, schedules, timestamps, versions
+        from . import (
+            asynchronous,
+            change_sets,
+            engine,
+            events,
+            journal,
+            objects,
+            resources,
+            rules,
+            schedules,
+            timestamps,
+            unsupported,
+            versions,
+        )
 
         timestamps.install()
+        unsupported.install()
         accounts.install()
         rules.install()
         journal.install()
@@ -37,6 +51,7 @@ class Application:
         events.install()
         schedules.install()
         resources.install()
+        change_sets.install()
         versions.install()
         engine.install(endpoint, self)
         quick.install()
