@@ -41,6 +41,7 @@ def _serve(arguments):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
 
+    from . import first_steps
     from .functions import Host
     from .server import Application
     from .wire import Server
@@ -61,6 +62,7 @@ def _serve(arguments):
             stack.deploy(ROOT / "infra", host.built, receivers)
         application.ready = True
         print(f"local AWS ready: {endpoint} (owner 111111111111, receivers {', '.join(receivers)})", flush=True)
+        first_steps.tell(endpoint, deployed=not arguments.no_stack)
         # The signal may reach another thread, and then nothing but time wakes this one.
         while not ended.wait(0.5):
             pass
