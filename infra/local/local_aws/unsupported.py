@@ -60,6 +60,7 @@ def _refusal(response, action):
 
 def dispatcher(kind):
     """moto's dispatcher, which knows what it does not have: whole services, and addresses of those that it has."""
+    from botocore.model import OperationNotFoundError
 
     class Dispatcher(kind):
         def get_backend_for_host(self, host):
@@ -77,7 +78,7 @@ def dispatcher(kind):
                 return super().__call__(environ, start_response)
             except UnknownService as error:
                 return _refused(error.args[0], environ)(environ, start_response)
-            except NotImplementedError:  # a protocol that moto does not speak
+            except (NotImplementedError, OperationNotFoundError):  # a protocol, or an action of another time
                 return _refused(_signed_for(environ), environ)(environ, start_response)
 
     return Dispatcher
@@ -121,6 +122,7 @@ def _refused(service, environ):
     """
     from werkzeug.wrappers import Request, Response
 
+    environ["wsgi.input"].seek(0)  # moto may have read some of it
     request = Request(environ)
     target, path = request.headers.get("X-Amz-Target", ""), request.path.split("/")
     if request.headers.get("Smithy-Protocol") == "rpc-v2-cbor":

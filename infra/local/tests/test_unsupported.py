@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from local_aws import wire
 
 MACHINE = "arn:aws:states:us-east-1:111111111111:stateMachine:bake"
 ROUTING = [{"stateMachineVersionArn": f"{MACHINE}:1", "weight": 100}]
@@ -62,23 +63,41 @@ def test_what_is_not_there_is_said_once(aws, bucket, service, action, ask):
     assert (found["ResponseMetadata"]["HTTPStatusCode"], found["ResponseMetadata"]["RetryAttempts"]) == (400, 0)
 
 
+def signed(aws, service, path, body, headers):
+    """The answer to a request that no SDK here knows: status, headers and body."""
+    scope = f"owner/20261130/us-east-1/{service}/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=any", **headers}
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(urllib.request.Request(f"{aws.endpoint}{path}", body, headers), timeout=30)
+    return error.value.code, error.value.headers, error.value.read()
+
+
+@pytest.mark.parametrize("service", ["ec2", "cloudformation", "autoscaling", "sns", "iam"])
+def test_an_action_of_a_newer_sdk(aws, service):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    code, _, body = signed(aws, service, "/", b"Action=MakeNewThing&Version=2010-05-15", headers)
+    assert (code, b"<Code>UnsupportedOperation</Code>" in body, b"MakeNewThing" in body) == (400, True, True)
+
+
+@pytest.mark.parametrize("service", ["kms", "ssm", "states", "logs", "sqs", "new-service"])
+def test_an_action_of_a_newer_sdk_in_json(aws, service):
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "Service.MakeNewThing"}
+    code, headers, body = signed(aws, service, "/", b"{}", headers)
+    assert (code, json.loads(body)["__type"].rpartition("#")[2]) == (400, "UnsupportedOperation")
+    assert headers["x-amzn-errortype"].rpartition("#")[2] == "UnsupportedOperation"
+
+
 def test_cbor_is_answered_in_cbor(aws):
     """The newest SDKs call CloudWatch so. https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html"""
-    address = f"{aws.endpoint}/service/GraniteServiceVersion20100801/operation/DescribeAlarms"
-    headers = {
-        "Authorization": "AWS4-HMAC-SHA256 Credential=owner/20261130/us-east-1/monitoring/aws4_request, Signature=any",
-        "Smithy-Protocol": "rpc-v2-cbor",
-        "Content-Type": "application/cbor",
-    }
-    with pytest.raises(urllib.error.HTTPError) as error:
-        urllib.request.urlopen(urllib.request.Request(address, b"\xa0", headers), timeout=30)
-    answer = error.value
-    assert (answer.code, answer.headers["Smithy-Protocol"]) == (400, "rpc-v2-cbor")
-    assert answer.headers["Content-Type"] == "application/cbor"
+    path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms"
+    headers = {"Smithy-Protocol": "rpc-v2-cbor", "Content-Type": "application/cbor"}
+    code, headers, body = signed(aws, "monitoring", path, b"\xa0", headers)
+    assert (code, headers["Smithy-Protocol"]) == (400, "rpc-v2-cbor")
+    assert headers["Content-Type"] == "application/cbor"
     # A map of two texts, each with a length of two bytes.
     message = b"The local AWS does not have monitoring:DescribeAlarms"
     pairs = (b"__type", b"UnsupportedOperation", b"message", message)
-    assert answer.read() == b"\xa2" + b"".join(b"\x79" + len(text).to_bytes(2) + text for text in pairs)
+    assert body == b"\xa2" + b"".join(b"\x79" + len(text).to_bytes(2) + text for text in pairs)
 
 
 def test_the_cli_says_it(aws):
@@ -109,3 +128,11 @@ def test_who_may_not_is_told_that_first(aws):
     with pytest.raises(ClientError) as error:
         aws.as_role(role["Arn"], "ssm", DurationSeconds=3600).list_nodes()
     assert error.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+def test_a_fault_of_the_local_aws_is_a_500_and_in_its_log(caplog):
+    def application(environ, start_response):
+        raise KeyError("a fault")
+
+    assert wire._call(application, {"REQUEST_METHOD": "POST", "RAW_URI": "/"})[0].startswith("500 ")
+    assert "KeyError: 'a fault'" in caplog.text
