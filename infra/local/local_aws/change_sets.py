@@ -75,6 +75,7 @@ def create_change_set(self):
         tags=tags,
         role_arn=self._get_param("RoleARN"),
     )
+    made.changes = stack_updates.changes(stack, template, parameters)
     is_same = kind == "UPDATE" and template == stack.template_dict and parameters == templates.current(stack)
     if is_same and (not tags or tags == stack.tags):
         made.status, made.execution_status, made.status_reason = "FAILED", "UNAVAILABLE", NO_CHANGES

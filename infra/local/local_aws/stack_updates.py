@@ -15,6 +15,31 @@ def install():
     parsing.parse_and_update_resource = _if_its_condition_holds(parsing.parse_and_update_resource)
 
 
+def changes(stack, template, parameters):
+    """What a change set would do with a stack: what its conditions leave out is neither there nor made.
+
+    Raises what CloudFormation refuses of outputs and conditions.
+    """
+    from moto.cloudformation.models import Change
+    from moto.cloudformation.parsing import ResourceMap
+
+    old, where = stack.resource_map, {"region_name": stack.region_name, "account_id": stack.account_id}
+    exports = stack.cross_stack_resources
+    new = ResourceMap(
+        stack.stack_id, stack.name, parameters, {}, template=template, cross_stack_resources=exports, **where
+    )
+    new.load()
+    holds = new.lazy_condition_map
+    had = {name for name in old._resource_json_map if old._parsed_resources.get(name) is not None}
+    has = {name for name, one in template["Resources"].items() if "Condition" not in one or holds[one["Condition"]]}
+    modified = set(old.build_resource_diff(template, parameters)["Modify"]) & had & has
+    types = {
+        name: one["Type"] for kept in (old._resource_json_map, template["Resources"]) for name, one in kept.items()
+    }
+    found = [("Add", has - had), ("Modify", modified), ("Remove", had - has)]
+    return [Change(action, name, types[name]) for action, names in found for name in types if name in names]
+
+
 def _with_all_that_hangs_on_parameters(build_resource_diff):
     """moto looks for `Ref` alone."""
 

@@ -116,6 +116,25 @@ def test_what_a_condition_lets_in_is_made_and_goes_again(aws, deploy):
         assert bool(queues(aws, stack)) == (value == "true")
 
 
+def test_what_a_change_set_would_do_is_told(cloudformation, deploy):
+    def told(kind, template=TEMPLATE, **parameters):
+        made = change_set(cloudformation, stack, template, kind, **parameters)
+        found = cloudformation.describe_change_set(ChangeSetName=made["Id"])["Changes"]
+        return [(one["ResourceChange"]["Action"], one["ResourceChange"]["LogicalResourceId"]) for one in found]
+
+    stack = unique("told")
+    assert told("CREATE") == [("Add", "Topic")]
+    deploy(stack)
+    assert told("UPDATE", WantsQueue="true") == [("Add", "Queue")]
+    assert told("UPDATE", Suffix="other") == [("Modify", "Topic")]
+    deploy(stack, kind="UPDATE", WantsQueue="true")
+    assert told("UPDATE") == [("Remove", "Queue")]
+    assert told("UPDATE", {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}) == [
+        ("Modify", "Queue"),
+        ("Remove", "Topic"),
+    ]
+
+
 def test_previous_values_are_kept(cloudformation, deploy):
     stack = unique("kept")
     deploy(stack, Suffix="kept")
