@@ -6,8 +6,6 @@ Nothing here changes what AWS would answer.
 import functools
 import os
 
-from . import unsupported
-
 
 def before_moto():
     """What counts when moto is imported. botocore reads its data files, some of them large, once a session, and moto
@@ -68,9 +66,9 @@ def dispatcher(kind, create_app):
         app = create_app(service)
         app.debug = False
         app.config["PROPAGATE_EXCEPTIONS"] = True
-        return unsupported.refuse_unknown_addresses(app)
+        return app
 
-    class Dispatcher(unsupported.dispatcher(kind)):
+    class Dispatcher(kind):
         def get_backend_for_host(self, host):
             known = self.__dict__.setdefault("known", {})
             if host not in known:

@@ -55,7 +55,8 @@ class Application:
         versions.install()
         engine.install(endpoint, self)
         quick.install()
-        self._aws = quick.dispatcher(DomainDispatcherApplication, create_backend_app)
+        kind, create = unsupported.dispatcher(DomainDispatcherApplication), unsupported.apps(create_backend_app)
+        self._aws = quick.dispatcher(kind, create)
 
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "")

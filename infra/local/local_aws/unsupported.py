@@ -88,19 +88,23 @@ class UnknownService(Exception):
     """moto has nothing of it."""
 
 
-def refuse_unknown_addresses(app):
-    """An address of moto's application for a service, that none of its actions has."""
+def apps(create_app):
+    """moto's applications, one a service: an address that none of their actions has is refused, too."""
     from flask import request
     from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-    def refuse(error):
-        if request.routing_exception is None:  # an answer of the service's own
-            return error
-        return _refused(_signed_for(request.environ) or app.service, request.environ)
+    def create(service):
+        def refuse(error):
+            if request.routing_exception is None:  # an answer of the service's own
+                return error
+            return _refused(_signed_for(request.environ) or service, request.environ)
 
-    for kind in (NotFound, MethodNotAllowed):
-        app.register_error_handler(kind, refuse)
-    return app
+        app = create_app(service)
+        for kind in (NotFound, MethodNotAllowed):
+            app.register_error_handler(kind, refuse)
+        return app
+
+    return create
 
 
 def _message(service, action):
