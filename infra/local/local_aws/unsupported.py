@@ -6,6 +6,7 @@ moto answers 500, or a page of HTML, and SDKs ask three times: what fails looks 
 import json
 import re
 import struct
+from xml.sax.saxutils import escape
 
 CODE = "UnsupportedOperation"
 #: S3's operations that moto takes for others, since it looks for what it knows in the query: DeleteBucketMetricsConfiguration
@@ -135,7 +136,7 @@ def _refused(service, environ):
         return Response(_cbor({"__type": CODE, "message": message}), 400, headers, content_type="application/cbor")
     if "Action" in request.values or _is_xml(service):
         message = _message(service, request.values.get("Action"))
-        error = f"<Error><Type>Sender</Type><Code>{CODE}</Code><Message>{message}</Message></Error>"
+        error = f"<Error><Type>Sender</Type><Code>{CODE}</Code><Message>{escape(message)}</Message></Error>"
         return Response(f"<ErrorResponse>{error}</ErrorResponse>", 400, content_type="text/xml")
     action = target.rpartition(".")[2]
     message = (
