@@ -1,10 +1,11 @@
 # AMI Bakery. `make help` lists what there is.
 
-CARGO_TARGET_DIR ?= target
+# Absolute, like every path below: tools that are called here work in folders of their own.
+override CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 export CARGO_TARGET_DIR
 LOCAL := $(CARGO_TARGET_DIR)/local-aws
 PYTHON := $(LOCAL)/venv/bin/python
-export PYTHONPATH := infra/local
+export PYTHONPATH := $(abspath infra/local)
 FUNCTIONS := $(CARGO_TARGET_DIR)/debug
 TOOLS := $(CARGO_TARGET_DIR)/tools
 LINT := $(TOOLS)/lint
@@ -15,13 +16,24 @@ NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
 WITH_LOCAL_AWS := $(PYTHON) -m local_aws warm --functions $(FUNCTIONS) --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench bench-waiting bench-scale bench-orchestration bench-faster bench-cold-start bench-page package lint local build setup fmt clean
+.PHONY: help demo check test test-one test-rust test-local test-permissions fault storm prove-teeth prove-permissions bench bench-waiting bench-scale bench-orchestration bench-faster bench-cold-start bench-page package lint advisories local build build-tests setup fmt clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1@/p' $(MAKEFILE_LIST) | column -t -s @
 
 demo: build setup ## Bake an image for two receivers on a local AWS, live in the terminal
 	@$(PYTHON) -m local_aws demo --functions $(FUNCTIONS) --dir $(LOCAL)/demo
+
+# Not what bakes on a local AWS: that is `make test`.
+check: setup $(NEXTEST) ## Check formatting and lints, and run the pure, step and contract tests: a minute, once built
+	cargo fmt --all --check
+	$(LOCAL)/venv/bin/ruff check --quiet infra/local infra/lint infra/package tests
+	$(LOCAL)/venv/bin/ruff format --quiet --check infra/local infra/lint infra/package tests
+	$(NEXTEST) nextest run --workspace --status-level fail -E 'not binary(bake) and not binary(fault)'
+	cargo clippy --workspace --all-targets -- -D warnings
+
+test-one: setup $(NEXTEST) ## Run one test of any tier: T=a_rust_test, T=test_of_python or T=path/of/test.py::test_of_python
+	@$(PYTHON) tests/one.py "$(T)" --nextest $(NEXTEST) --functions $(FUNCTIONS)
 
 test: test-rust test-local test-permissions ## Run the pure, step, contract, bake and permission tiers, and the local AWS's own
 
@@ -75,7 +87,7 @@ bench-cold-start: setup ## Measure what it costs to start each function of make 
 	  --emulator $(LOCAL)/rie/aws-lambda-rie-x86_64
 
 test-local: setup
-	$(PYTHON) -m pytest -q infra/local/tests tests/rules
+	$(PYTHON) -m pytest -q infra/local/tests tests/rules tests/workshop
 
 test-permissions: build setup ## See that every permission of the templates is needed
 	$(PYTHON) -m pytest -q tests/permissions --functions $(FUNCTIONS)
@@ -85,7 +97,7 @@ prove-permissions: build setup ## Take each permission away in turn, and see wha
 
 package: setup $(TOOLS)/bin/cargo-cyclonedx ## Build what is deployed: zips for ARCHITECTURES="arm64 x86_64", checksums, SBOMs
 	@infra/package/setup.sh $(PACKAGE) $(PYTHON)
-	PATH="$(abspath $(PACKAGE)/venv/bin):$(abspath $(TOOLS)/bin):$$PATH" \
+	PATH="$(PACKAGE)/venv/bin:$(TOOLS)/bin:$$PATH" \
 	  $(PYTHON) infra/package/package.py --target $(CARGO_TARGET_DIR) --architectures $(or $(ARCHITECTURES),arm64 x86_64)
 
 lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the state machine and the templates (needs Node)
@@ -102,12 +114,18 @@ lint: setup $(TOOLS)/bin/cargo-deny ## Check formatting, lints, licences, the st
 	$(LINT)/venv/bin/python infra/lint/actions.py
 	infra/lint/asl.sh $(LINT)
 
+advisories: $(TOOLS)/bin/cargo-deny ## Look for advisories on what the functions are made of (needs the network)
+	$(TOOLS)/bin/cargo-deny --log-level error check advisories
+
 local: build setup ## Start a local AWS with the stack deployed; Ctrl-C ends it
 	@$(PYTHON) -m local_aws serve --functions $(FUNCTIONS) --dir $(LOCAL)/run
 
 build: ## Build the functions for this machine
 	@echo "Building the functions (the first time takes some minutes: the EC2 SDK is large)"
 	@cargo build --workspace
+
+build-tests: build setup $(NEXTEST) ## Build the functions and all tests, and run none
+	$(NEXTEST) nextest run --workspace --no-run
 
 setup: ## Get what the local AWS is made of: Python packages, the Lambda Runtime Interface Emulator
 	@infra/local/setup.sh $(LOCAL)
@@ -120,7 +138,7 @@ $(TOOLS)/bin/cargo-%:
 	@cargo install --locked --quiet cargo-$* --version $(VERSION) --root $(TOOLS) --target-dir $(TOOLS)/build
 	@rm -rf $(TOOLS)/build
 
-fmt: ## Format everything
+fmt: setup ## Format everything
 	cargo fmt --all
 	$(LOCAL)/venv/bin/ruff format infra/local infra/lint infra/package tests
 

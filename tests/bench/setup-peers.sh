@@ -2,7 +2,7 @@
 # Gets the peers of the benchmarks into a directory: boto3 with AWS's own runtime client, and a bundle for Node.js.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/peers" && pwd)
-target=${1:?usage: setup-peers.sh TARGET_DIRECTORY PYTHON}
+target=$(realpath -m "${1:?usage: setup-peers.sh TARGET_DIRECTORY PYTHON}") # npm runs its scripts in its own folder
 python=${2:?usage: setup-peers.sh TARGET_DIRECTORY PYTHON}
 
 wanted=$(cat "$here"/*.* "$0" | sha256sum | cut -d' ' -f1)

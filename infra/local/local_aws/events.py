@@ -5,7 +5,7 @@ import datetime
 import json
 import re
 
-from . import deliveries
+from . import deliveries, event_patterns
 from .faults import faults
 from .workers import Worker
 
@@ -15,6 +15,7 @@ _TEXT = re.compile(r'("(?:\\.|[^"\\])*")')
 def install():
     from moto.events.models import EventsBackend, Rule
 
+    event_patterns.install()
     Rule.send_to_targets = _to_every_target(Rule.send_to_targets)
     EventsBackend.put_targets = _checked(EventsBackend.put_targets)
     EventsBackend.put_own_events = EventsBackend.put_events

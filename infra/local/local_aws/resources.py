@@ -81,7 +81,7 @@ def install():
                 metric_name=properties.get("MetricName"),
                 comparison_operator=properties["ComparisonOperator"],
                 evaluation_periods=int(properties["EvaluationPeriods"]),
-                period=int(properties.get("Period", 0)),
+                period=int(properties["Period"]) if "Period" in properties else None,
                 threshold=float(properties["Threshold"]),
                 statistic=properties.get("Statistic"),
                 description=properties.get("AlarmDescription"),
@@ -188,8 +188,8 @@ def _query(wanted):
         dimensions = [Dimension(one["Name"], one["Value"]) for one in about.get("Dimensions", [])]
         metric = Metric(about["MetricName"], about["Namespace"], dimensions)
         stat = MetricStat(metric, str(stat["Period"]), stat["Stat"], stat.get("Unit"))
-    returns = str(wanted.get("ReturnData", True)).lower()
-    label, period = wanted.get("Label", ""), str(wanted.get("Period", ""))
+    returns = str(wanted.get("ReturnData", True)).lower() == "true"
+    label, period = wanted.get("Label"), wanted.get("Period")
     return MetricDataQuery(wanted["Id"], label, period, returns, wanted.get("Expression"), stat)
 
 

@@ -25,9 +25,23 @@ class Application:
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
-        from . import asynchronous, engine, events, journal, objects, resources, rules, schedules, timestamps, versions
+        from . import (
+            asynchronous,
+            change_sets,
+            engine,
+            events,
+            journal,
+            objects,
+            resources,
+            rules,
+            schedules,
+            timestamps,
+            unsupported,
+            versions,
+        )
 
         timestamps.install()
+        unsupported.install()
         accounts.install()
         rules.install()
         journal.install()
@@ -37,10 +51,12 @@ class Application:
         events.install()
         schedules.install()
         resources.install()
+        change_sets.install()
         versions.install()
         engine.install(self)
         quick.install()
-        self._aws = quick.dispatcher(DomainDispatcherApplication, create_backend_app)
+        kind, create = unsupported.dispatcher(DomainDispatcherApplication), unsupported.apps(create_backend_app)
+        self._aws = quick.dispatcher(kind, create)
 
     def __call__(self, environ, start_response):
         path = environ.get("PATH_INFO", "")

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from . import accounts
+from . import accounts, first_steps
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 RECEIVERS = "222222222222,333333333333"
@@ -67,6 +67,7 @@ def serve(arguments):
         if not arguments.no_stack:
             aws.deploy()
         print(aws.ready(), flush=True)
+        first_steps.tell(aws.endpoint, deployed=not arguments.no_stack)
         # The signal may reach another thread, and then nothing but time wakes this one.
         while not ended.wait(0.5):
             pass

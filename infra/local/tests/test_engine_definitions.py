@@ -348,6 +348,35 @@ def test_a_wrong_definition_is_not_kept(machines):
     assert machines.end(machines.start(machine))["output"] == "old"
 
 
+def test_a_refused_definition_leaves_nothing_behind(machines):
+    """Recorded on AWS; moto's parser took every later machine for one of the refused one's query language."""
+    refused = {"Type": "Task", "Resource": "arn:aws:states:::nosuch:call", "End": True}
+    with pytest.raises(ClientError):
+        machines.create({"One": refused})
+    role, jsonpath = f"arn:aws:iam::{OWNER}:role/machine", {**PASS, "Parameters": {"a.$": "$.x"}, "ResultPath": "$.b"}
+    definition = json.dumps({"StartAt": "One", "States": {"One": jsonpath}})
+    made = machines.client.create_state_machine(name=unique("later"), definition=definition, roleArn=role)
+    found = machines.end(machines.start(made["stateMachineArn"], {"x": 1}))
+    assert found["output"] == {"x": 1, "b": {"a": 1}}
+
+
+def test_a_map_in_jsonpath_is_within_one_in_jsonata_where_the_machine_is_in_jsonpath(machines):
+    """Recorded on AWS, 2025-10-19. A state without a language has the machine's, and not that of the Map around it."""
+    innermost = {"StartAt": "C", "States": {"C": {**PASS, "Parameters": {"y.$": "$"}}}}
+    inner = {"Type": "Map", "QueryLanguage": "JSONPath", "ItemsPath": "$.x", "ItemProcessor": innermost, "End": True}
+    processor = {"StartAt": "B", "States": {"B": inner}}
+    outer = {
+        "Type": "Map",
+        "QueryLanguage": "JSONata",
+        "Items": [{"x": [1, 2]}],
+        "ItemProcessor": processor,
+        "End": True,
+    }
+    definition, role = json.dumps({"StartAt": "A", "States": {"A": outer}}), f"arn:aws:iam::{OWNER}:role/machine"
+    made = machines.client.create_state_machine(name=unique("mixed"), definition=definition, roleArn=role)
+    assert machines.end(machines.start(made["stateMachineArn"]))["output"] == [[{"y": 1}, {"y": 2}]]
+
+
 def test_cloudformation_does_not_keep_it_either(aws):
     properties = {"DefinitionString": BROKEN, "RoleArn": f"arn:aws:iam::{OWNER}:role/machine"}
     template = {"Resources": {"M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}

@@ -22,6 +22,9 @@ def install():
     StepFunctionsParserBackend._validate_definition = staticmethod(_refuse)
     StepFunctionResponse.validate_state_machine_definition = _validate
     preprocessor.Preprocessor._inner_string_of = staticmethod(_text)
+    preprocessor.Preprocessor.__init__ = _begin_without_query_language
+    scope = preprocessor.Preprocessor._open_query_language_scope
+    preprocessor.Preprocessor._open_query_language_scope = _query_language_of_the_machine(scope)
     preprocessor.from_string_literal = _text
     AmazonStateLanguageParser.parse = staticmethod(_parsed_once(AmazonStateLanguageParser.parse))
     EvalComponent.heap_key = property(_key_of_a_shared_component)
@@ -75,6 +78,24 @@ def _text(parser_rule_context):
     if text == "null":
         return None
     return json.loads(text) if text.startswith('"') else text
+
+
+def _begin_without_query_language(self):
+    """Nothing is left of a definition that was refused; moto keeps where it was, in the class, for those that come."""
+    self._query_language_per_scope = []
+
+
+def _query_language_of_the_machine(open_scope):
+    """What a state does not say the machine says, and only a machine in JSONata has no states in JSONPath; moto asks the
+    state around it. (A Map in JSONPath within one in JSONata within a machine in JSONPath: recorded on AWS.)"""
+
+    def opened(self, parse_tree):
+        around = self._query_language_per_scope
+        self._query_language_per_scope = around[:1]
+        open_scope(self, parse_tree)
+        self._query_language_per_scope = [*around, self._query_language_per_scope[-1]]
+
+    return opened
 
 
 def _parsed_once(parse):

@@ -1,0 +1,168 @@
+"""What the local AWS does not have it says so, in the protocol of the call, with a 400 that no SDK tries again.
+
+moto answers 500, or a page of HTML, and SDKs ask three times: what fails looks as if it were AWS that is down.
+"""
+
+import json
+import re
+import struct
+from xml.sax.saxutils import escape
+
+CODE = "UnsupportedOperation"
+#: S3's operations that moto takes for others, since it looks for what it knows in the query: DeleteBucketMetricsConfiguration
+#: would delete the bucket.
+_TAKEN_FOR_OTHERS = re.compile(
+    "BucketMetadata|Annotation|Analytics|IntelligentTiering|Metrics|Abac|Torrent|RequestPayment|CreateSession"
+    "|RenameObject|DeleteBucketInventory|UpdateObjectEncryption"
+)
+
+
+def install():
+    """Calls that reach one of moto's services, which lacks the action. Before anything else is put around them: whoever
+    may not make the call is told that first, and the journal has it."""
+    from moto.core.responses import BaseResponse
+    from moto.s3.responses import S3Response
+
+    BaseResponse.call_action = _said(BaseResponse.call_action)
+    for name in ("_bucket_response", "_key_response"):
+        setattr(S3Response, name, _said_of_s3(getattr(S3Response, name)))
+
+
+def _said(respond):
+    def answered(self):
+        try:
+            return respond(self) if self._get_action() else _refusal(self, None)
+        except NotImplementedError:  # as moto says it
+            return _refusal(self, self._get_action())
+
+    return answered
+
+
+def _said_of_s3(respond):
+    """S3 goes its own way in moto."""
+
+    def answered(self, request, full_url):
+        action = self._get_action_from_method_and_request_uri(request)
+        if action and _TAKEN_FOR_OTHERS.search(action):
+            return _refusal(self, action)
+        try:
+            return respond(self, request, full_url)
+        except NotImplementedError:
+            return _refusal(self, action)
+
+    return answered
+
+
+def _refusal(response, action):
+    from . import faults
+
+    return faults.refusal(response, CODE, _message(response.boto3_service_name, action), 400)
+
+
+def dispatcher(kind):
+    """moto's dispatcher, which knows what it does not have: whole services, and addresses of those that it has."""
+    from botocore.model import OperationNotFoundError
+
+    class Dispatcher(kind):
+        def get_backend_for_host(self, host):
+            if host is not None and not self.is_known(host):
+                raise UnknownService(host.partition(".")[0])
+            return super().get_backend_for_host(host)
+
+        def is_known(self, host):
+            """moto would print a line for its own developers."""
+            address = f"http://{host}"
+            return "." not in host or any(pattern.match(address) for _, pattern in self.backend_url_patterns)
+
+        def __call__(self, environ, start_response):
+            try:
+                return super().__call__(environ, start_response)
+            except UnknownService as error:
+                return _refused(error.args[0], environ)(environ, start_response)
+            except (NotImplementedError, OperationNotFoundError):  # a protocol, or an action of another time
+                return _refused(_signed_for(environ), environ)(environ, start_response)
+
+    return Dispatcher
+
+
+class UnknownService(Exception):
+    """moto has nothing of it."""
+
+
+def apps(create_app):
+    """moto's applications, one a service: an address that none of their actions has is refused, too."""
+    from flask import request
+    from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+    def create(service):
+        def refuse(error):
+            if request.routing_exception is None:  # an answer of the service's own
+                return error
+            return _refused(_signed_for(request.environ) or service, request.environ)
+
+        app = create_app(service)
+        for kind in (NotFound, MethodNotAllowed):
+            app.register_error_handler(kind, refuse)
+        return app
+
+    return create
+
+
+def _message(service, action):
+    return (
+        f"The local AWS does not have {service}:{action}" if action else f"The local AWS does not have all of {service}"
+    )
+
+
+def _signed_for(environ):
+    """The service that a call is signed for: `Credential=key/20170220/us-east-1/sns/aws4_request`."""
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
+    return scope[3] if len(scope) == 5 else None
+
+
+def _refused(service, environ):
+    """The answer, where nothing of moto's knows the protocol.
+
+    https://smithy.io/2.0/aws/protocols/index.html has how each of them writes an error.
+    """
+    from werkzeug.wrappers import Request, Response
+
+    environ["wsgi.input"].seek(0)  # moto may have read some of it
+    request = Request(environ)
+    target, path = request.headers.get("X-Amz-Target", ""), request.path.split("/")
+    if request.headers.get("Smithy-Protocol") == "rpc-v2-cbor":
+        message = _message(service, path[-1])
+        headers = {"Smithy-Protocol": "rpc-v2-cbor"}
+        return Response(_cbor({"__type": CODE, "message": message}), 400, headers, content_type="application/cbor")
+    if "Action" in request.values or _is_xml(service):
+        message = _message(service, request.values.get("Action"))
+        error = f"<Error><Type>Sender</Type><Code>{CODE}</Code><Message>{escape(message)}</Message></Error>"
+        return Response(f"<ErrorResponse>{error}</ErrorResponse>", 400, content_type="text/xml")
+    action = target.rpartition(".")[2]
+    message = (
+        _message(service, action)
+        if action
+        else f"The local AWS does not have {request.method} {request.path} of {service}"
+    )
+    body = json.dumps({"__type": CODE, "message": message})
+    return Response(body, 400, {"x-amzn-errortype": CODE}, content_type="application/json")
+
+
+def _is_xml(service):
+    from botocore.exceptions import UnknownServiceError
+    from moto.core.utils import get_service_model
+
+    try:
+        return get_service_model(service).protocol == "rest-xml"
+    except (UnknownServiceError, TypeError):
+        return False
+
+
+def _cbor(texts):
+    """A map of texts. https://www.rfc-editor.org/rfc/rfc8949: major type 5 is a map, 3 a text."""
+
+    def text(value):
+        value = value.encode()
+        return b"\x79" + struct.pack(">H", len(value)) + value
+
+    return bytes([0xA0 + len(texts)]) + b"".join(text(part) for pair in texts.items() for part in pair)
