@@ -86,8 +86,10 @@ bench-cold-start: setup ## Measure what it costs to start each function of make 
 	$(PYTHON) tests/bench/cold_start.py --target $(CARGO_TARGET_DIR) --peers $(TOOLS)/peers \
 	  --emulator $(LOCAL)/rie/aws-lambda-rie-x86_64
 
+# The rules run in the tests' own processes, and nothing else may.
 test-local: setup
-	$(PYTHON) -m pytest -q infra/local/tests tests/rules tests/workshop
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile infra/local/tests tests/workshop
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile tests/rules
 
 test-permissions: build setup ## See that every permission of the templates is needed
 	$(PYTHON) -m pytest -q tests/permissions --functions $(FUNCTIONS)

@@ -31,7 +31,7 @@ def running(folder, functions):
         "ScheduleExpression": "rate(3650 days)",
         "ScheduleRequest": json.dumps({"InstanceTags": {"scheduled": "yes"}, "Profile": "scheduled"}),
     }
-    with LocalServer(Path(folder), functions, speed=600, receivers=RECEIVERS, **parameters) as server:
+    with LocalServer(Path(folder), functions, speed=600, receivers=RECEIVERS, skips_waits=True, **parameters) as server:
         yield World(server)
 
 

@@ -37,9 +37,9 @@ def write_functions(folder):
 
 class LocalServer:
     """`with LocalServer(folder, functions) as server:` has one running meanwhile, with the stack for these receivers, if
-    there are any, and with these parameters."""
+    there are any, and with these parameters. With `skips_waits` nobody waits for the waits of an execution."""
 
-    def __init__(self, folder, functions, speed=3600, receivers=(), busy_speed=1, **parameters):
+    def __init__(self, folder, functions, speed=3600, receivers=(), busy_speed=1, skips_waits=False, **parameters):
         self.speed, self.folder, self.log = speed, folder, folder / "local-aws.log"
         self._clients = {}
         self._command = [sys.executable, "-m", "local_aws", "serve", *([] if receivers else ["--no-stack"])]
@@ -51,6 +51,7 @@ class LocalServer:
             "LOCAL_AWS_PORT": "0",
             "LOCAL_AWS_SPEED": str(speed),
             "LOCAL_AWS_BUSY_SPEED": str(busy_speed),
+            "LOCAL_AWS_SKIP_WAITS": str(int(skips_waits)),
             "LOCAL_AWS_RECEIVERS": ",".join(receivers),
             "LOCAL_AWS_PARAMETERS": json.dumps(parameters),
         }
