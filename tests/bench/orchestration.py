@@ -67,7 +67,7 @@ def main():
 @contextlib.contextmanager
 def world(functions, receivers, busy_speed):
     with tempfile.TemporaryDirectory() as folder:
-        clock = {"speed": 600, "busy_speed": busy_speed}
+        clock = {"speed": 600, "busy_speed": busy_speed, "skips_waits": True}
         with LocalServer(pathlib.Path(folder), functions, receivers=receivers, **clock) as aws:
             yield aws
 

@@ -4,7 +4,11 @@ Nothing here changes what AWS would answer.
 """
 
 import functools
+import http.client
 import os
+
+#: As http.client has it.
+MOST_HEADERS = 100
 
 
 def before_moto():
@@ -14,17 +18,32 @@ def before_moto():
 
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+    http.client.parse_headers = _headers
 
 
 def install():
-    from moto.core import base_backend, responses
+    from moto.core import base_backend, errors, responses
     from moto.core.responses import BaseResponse
 
     responses.method_names_from_class = functools.cache(_method_names(responses.method_names_from_class))
     responses.camelcase_to_underscores = functools.cache(responses.camelcase_to_underscores)
+    errors.ErrorLookupFactory = functools.cache(errors.ErrorLookupFactory)  # it keeps what it has made
     BaseResponse._get_action = _once_a_request(BaseResponse._get_action)
     accounts = base_backend.BackendDict
     accounts._create_account_specific_backend = _unless_there(accounts._create_account_specific_backend)
+
+
+def _headers(file, _class=http.client.HTTPMessage):
+    """Python has the headers of HTTP taken apart as those of e-mails are, which takes longer than many calls."""
+    message = _class()
+    while (line := file.readline(65537)) not in (b"\r\n", b"\n", b""):
+        if len(line) > 65536:
+            raise http.client.LineTooLong("header line")
+        if len(message) >= MOST_HEADERS:
+            raise http.client.HTTPException(f"got more than {MOST_HEADERS} headers")
+        name, _, value = line.decode("iso-8859-1").partition(":")
+        message.set_raw(name, value.strip())
+    return message
 
 
 def _method_names(method_names_from_class):

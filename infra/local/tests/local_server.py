@@ -40,7 +40,7 @@ class LocalServer:
     there are any, and with these parameters. With `skips_waits` nobody waits for the waits of an execution."""
 
     def __init__(self, folder, functions, speed=3600, receivers=(), busy_speed=1, skips_waits=False, **parameters):
-        self.speed, self.folder, self.log = speed, folder, folder / "local-aws.log"
+        self.speed, self.skips_waits, self.folder, self.log = speed, skips_waits, folder, folder / "local-aws.log"
         self._clients = {}
         self._command = [sys.executable, "-m", "local_aws", "serve", *([] if receivers else ["--no-stack"])]
         self._command += ["--dir", folder, "--functions", functions]
@@ -97,11 +97,11 @@ class LocalServer:
     @contextlib.contextmanager
     def slow(self, speed=1):
         """AWS time is no faster than ours: what is done meanwhile is not late, however busy this machine is."""
-        self.own("PUT", "clock", {"speed": speed})
+        self.own("PUT", "clock", {"speed": speed, "skips_waits": False})
         try:
             yield
         finally:
-            self.own("PUT", "clock", {"speed": self.speed})
+            self.own("PUT", "clock", {"speed": self.speed, "skips_waits": self.skips_waits})
 
     def client(self, service, region="us-east-1", *credentials):
         """The client of whoever holds these credentials, which `role` gives: the owner, unless told."""
