@@ -62,7 +62,7 @@ def _serve(arguments):
             stack.deploy(ROOT / "infra", host.built, receivers)
         application.ready = True
         print(f"local AWS ready: {endpoint} (owner 111111111111, receivers {', '.join(receivers)})", flush=True)
-        first_steps.tell(endpoint, deployed=not arguments.no_stack)
+        first_steps.print_in_terminal(endpoint, deployed=not arguments.no_stack)
         # The signal may reach another thread, and then nothing but time wakes this one.
         while not ended.wait(0.5):
             pass
