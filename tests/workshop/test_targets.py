@@ -13,7 +13,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split()
 #: What a target is told beside its name.
 MORE = {"test-one": ["T=tests/rules/test_table.py"]}
-#: What these call does nothing for them: they remove, or only tell.
+#: Targets that call none of the stand-ins.
 CALL_NOTHING = {"help"}
 
 

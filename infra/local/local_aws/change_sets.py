@@ -1,5 +1,4 @@
-"""CloudFormation's change sets, by which `aws cloudformation deploy` and `sam deploy` make and change stacks, and what
-CloudFormation refuses before it begins.
+"""CloudFormation's change sets, with which `aws cloudformation deploy` and `sam deploy` create and update stacks.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html,
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
@@ -31,7 +30,7 @@ def install():
 
 
 def _checked(call):
-    """A stack that is made or changed at once is refused for the same reasons; moto refuses little."""
+    """CreateStack and UpdateStack are refused for the same reasons as CreateChangeSet; moto refuses little."""
 
     def checked(self):
         _read(self, _stack(self)[1])
@@ -41,7 +40,7 @@ def _checked(call):
 
 
 def _read(response, stack):
-    """The template as it was sent, what is in it, and its parameters' values. Raises what AWS refuses it with."""
+    """The template as sent, the parsed template, and its parameters' values. Raises what CloudFormation answers."""
     body = _body(response, stack)
     template = templates.parse(body)
     templates.check(template, response._get_param("Capabilities", []))
@@ -49,7 +48,7 @@ def _read(response, stack):
 
 
 def create_change_set(self):
-    """Refuses what AWS refuses at once; what would change nothing is a change set that has failed."""
+    """Creates a change set. One without changes is created too, with the status FAILED."""
     from moto.cloudformation.models import ChangeSet
     from moto.cloudformation.utils import generate_changeset_id
     from moto.core.responses import ActionResult
@@ -92,7 +91,7 @@ def describe_change_set(self):
 
 
 def delete_change_set(self):
-    """Also of a change set that is not there."""
+    """Succeeds for a change set that does not exist, too."""
     from moto.core.responses import EmptyResult
 
     if found := _find(self):
@@ -101,7 +100,8 @@ def delete_change_set(self):
 
 
 def execute_change_set(self):
-    """The stack has ended when the call is answered. One that fails is taken back, as on AWS; the call succeeds."""
+    """The stack is complete, or rolled back, when the call is answered; on AWS that happens afterwards. The call succeeds
+    in both cases, as on AWS."""
     from moto.cloudformation.exceptions import CloudFormationError
     from moto.core.responses import EmptyResult
 
@@ -119,7 +119,7 @@ def execute_change_set(self):
 
 
 def _create(backend, stack, wanted):
-    """Makes what the stack is of, or nothing of it."""
+    """Creates the stack's resources, or removes them again. Whether that succeeded."""
     stack.template, stack.parameters, stack.tags = wanted.template, wanted.parameters, wanted.tags
     stack.role_arn, stack.cross_stack_resources = wanted.role_arn, backend.exports
     try:
@@ -130,32 +130,32 @@ def _create(backend, stack, wanted):
         stack.create_resources()
         backend.exports.update({export.name: export for export in stack.exports})
     except Exception as error:  # of whichever service makes a resource
-        _tell(stack, "CREATE_FAILED", error)
-        _try(stack, "DELETE_FAILED", stack.resource_map.delete)
+        _record_failure(stack, "CREATE_FAILED", error)
+        _attempt(stack, "DELETE_FAILED", stack.resource_map.delete)
         return False
     return True
 
 
 def _update(_, stack, wanted):
-    """Changes what the stack is of, or puts it back."""
+    """Updates the stack's resources, or restores them. Whether that succeeded."""
     old = (stack.template, stack.role_arn, stack.parameters, stack.tags)
     try:
         stack.update(wanted.template, wanted.role_arn or stack.role_arn, wanted.parameters, wanted.tags or stack.tags)
     except Exception as error:
-        _tell(stack, "UPDATE_FAILED", error)
-        _try(stack, "UPDATE_FAILED", lambda: stack.update(*old))
+        _record_failure(stack, "UPDATE_FAILED", error)
+        _attempt(stack, "UPDATE_FAILED", lambda: stack.update(*old))
         return False
     return True
 
 
-def _try(stack, failed, undo):
+def _attempt(stack, failed, undo):
     try:
         undo()
     except Exception as error:
-        _tell(stack, failed, error)
+        _record_failure(stack, failed, error)
 
 
-def _tell(stack, status, error):
+def _record_failure(stack, status, error):
     logging.getLogger(__name__).warning("stack %s: %s", stack.name, status, exc_info=error)
     stack._add_stack_event(status, resource_status_reason=getattr(error, "message", None) or str(error))
 
@@ -168,7 +168,7 @@ def _stack(response):
 
 
 def _in_review(backend, name):
-    """A stack of nothing, until its change set is executed."""
+    """A stack without resources, until a change set is executed."""
     from moto.cloudformation.models import Stack
     from moto.cloudformation.utils import generate_stack_id
 
@@ -187,7 +187,7 @@ def _in_review(backend, name):
 
 
 def _refuse_wrong_kind(kind, stack, name, change_set):
-    """Recorded in what people report of both: the texts are AWS's."""
+    """The texts are AWS's, as users quote them."""
     from moto.cloudformation.exceptions import ValidationError
 
     is_there = stack is not None and stack.status != "REVIEW_IN_PROGRESS"

@@ -1,8 +1,8 @@
-"""What EventBridge refuses as an event pattern. moto takes nearly anything, and then cannot match an event with it.
+"""Refuses malformed event patterns, as EventBridge does. moto accepts nearly anything, and then fails to match events.
 
-https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html has the operators. Reasons and
-most of the wording are recorded on AWS; where in the text something is wrong is not told. Not checked is which wildcards
-are too complex together: how AWS counts them is not documented.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html has the operators. The refusals
+and their reasons are recorded on AWS, October 2025. Two differences: the position in the text is not given, and "Rule is
+too complex" is never answered, since the documentation does not say how AWS counts wildcards.
 """
 
 import functools

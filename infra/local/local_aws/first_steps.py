@@ -1,13 +1,12 @@
-"""What a person needs who has just started the local AWS in a terminal."""
+"""What `make local` prints in a terminal: settings for the AWS CLI, and a first command."""
 
 import sys
 
 from . import accounts
 
 
-def tell(endpoint, deployed):
-    """Writes it below the line that says that the local AWS is ready, for a person alone: programs read that line, and
-    then listen no more."""
+def print_in_terminal(endpoint, deployed):
+    """Prints the text if standard output is a terminal. A program reads the line before and may then close the pipe."""
     if sys.stdout.isatty():
         print(text(endpoint, deployed), flush=True)
 

@@ -67,7 +67,7 @@ def serve(arguments):
         if not arguments.no_stack:
             aws.deploy()
         print(aws.ready(), flush=True)
-        first_steps.tell(aws.endpoint, deployed=not arguments.no_stack)
+        first_steps.print_in_terminal(aws.endpoint, deployed=not arguments.no_stack)
         # The signal may reach another thread, and then nothing but time wakes this one.
         while not ended.wait(0.5):
             pass

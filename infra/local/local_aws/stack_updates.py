@@ -1,5 +1,5 @@
-"""What an update of a stack changes: also what hangs on a parameter by a condition or a text, and what a condition lets
-come and go."""
+"""What an update of a stack changes: also resources that depend on a parameter through a condition or `Fn::Sub`, and
+resources that a condition adds or removes."""
 
 import re
 
@@ -10,15 +10,15 @@ def install():
     from moto.cloudformation import parsing
     from moto.cloudformation.parsing import ResourceMap
 
-    ResourceMap.build_resource_diff = _with_all_that_hangs_on_parameters(ResourceMap.build_resource_diff)
-    ResourceMap._delete_resource = _if_it_was_made(ResourceMap._delete_resource)
-    parsing.parse_and_update_resource = _if_its_condition_holds(parsing.parse_and_update_resource)
+    ResourceMap.build_resource_diff = _include_parameter_dependents(ResourceMap.build_resource_diff)
+    ResourceMap._delete_resource = _skip_if_never_made(ResourceMap._delete_resource)
+    parsing.parse_and_update_resource = _honour_conditions(parsing.parse_and_update_resource)
 
 
 def changes(stack, template, parameters):
-    """What a change set would do with a stack: what its conditions leave out is neither there nor made.
+    """The changes of a change set. A resource whose condition is false does not exist.
 
-    Raises what CloudFormation refuses of outputs and conditions.
+    Raises ValidationError for outputs that refer to what does not exist.
     """
     from moto.cloudformation.models import Change
     from moto.cloudformation.parsing import ResourceMap
@@ -40,36 +40,36 @@ def changes(stack, template, parameters):
     return [Change(action, name, types[name]) for action, names in found for name in types if name in names]
 
 
-def _with_all_that_hangs_on_parameters(build_resource_diff):
-    """moto looks for `Ref` alone."""
+def _include_parameter_dependents(build_resource_diff):
+    """moto only looks for `Ref`."""
 
     def build(self, template, parameters=None):
         found = build_resource_diff(self, template, parameters)
         changed = {name for name, value in (parameters or {}).items() if self.input_parameters.get(name) != value}
-        for name, condition in _sorted(template.get("Conditions") or {}):
-            if changed & _named_in(condition):
+        for name, condition in _in_dependency_order(template.get("Conditions") or {}):
+            if changed & _references(condition):
                 changed.add(name)
         for name, resource in template["Resources"].items():
-            if name in self._resource_json_map and name not in found["Modify"] and changed & _named_in(resource):
+            if name in self._resource_json_map and name not in found["Modify"] and changed & _references(resource):
                 found["Modify"].append(name)
         return found
 
     return build
 
 
-def _sorted(conditions):
-    """Conditions after those that they are made of."""
+def _in_dependency_order(conditions):
+    """Conditions, each after the conditions that it refers to."""
     left, done = dict(conditions), []
     while left:
-        ready = [name for name, condition in left.items() if not (_named_in(condition) - {name}) & set(left)]
+        ready = [name for name, condition in left.items() if not (_references(condition) - {name}) & set(left)]
         done += [(name, left.pop(name)) for name in ready or list(left)]
     return done
 
 
-def _named_in(value):
-    """Every parameter, condition and resource that a part of a template names."""
+def _references(value):
+    """The names of all parameters, conditions and resources that a part of a template refers to."""
     if isinstance(value, list):
-        return set().union(*map(_named_in, value))
+        return set().union(*map(_references, value))
     if not isinstance(value, dict):
         return set()
     found = set()
@@ -77,17 +77,18 @@ def _named_in(value):
         if key in ("Ref", "Condition") and isinstance(inner, str):
             found.add(inner)
         elif key == "Fn::If":
-            found |= {inner[0]} | _named_in(inner[1:])
+            found |= {inner[0]} | _references(inner[1:])
         elif key == "Fn::Sub":
             text = inner if isinstance(inner, str) else inner[0]
-            found |= set(_NAMES.findall(text)) | _named_in(inner)
+            found |= set(_NAMES.findall(text)) | _references(inner)
         else:
-            found |= _named_in(inner)
+            found |= _references(inner)
     return found
 
 
-def _if_its_condition_holds(update):
-    """moto changes a resource that was never made, and keeps one that its condition leaves out now."""
+def _honour_conditions(update):
+    """Creates and deletes resources as their conditions change. moto updates a resource that was never created, and
+    keeps one whose condition is false now."""
 
     def updated(logical_id, resource_json, resources_map, account_id, region_name):
         from moto.cloudformation import parsing
@@ -105,7 +106,7 @@ def _if_its_condition_holds(update):
     return updated
 
 
-def _if_it_was_made(delete):
+def _skip_if_never_made(delete):
     def deleted(self, made, resource_json):
         if made is not None:
             delete(self, made, resource_json)

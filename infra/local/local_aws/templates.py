@@ -1,6 +1,6 @@
-"""CloudFormation's templates: how they are read, and what CloudFormation refuses before it makes anything of them.
+"""Parses CloudFormation templates, and checks them and their parameters before anything is created.
 
-The texts are those that CloudFormation answers with.
+The error texts are CloudFormation's, as users quote them.
 """
 
 import json
@@ -63,7 +63,7 @@ def _parse_of_change_set(change_set):
 
 
 def check(template, capabilities):
-    """Refuses what is not created here, and roles that the caller has not said to know of."""
+    """Refuses types that the local AWS does not create, and IAM resources that `capabilities` does not acknowledge."""
     from moto.cloudformation import parsing
     from moto.cloudformation.exceptions import CloudFormationError
 

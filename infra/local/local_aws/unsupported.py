@@ -1,6 +1,6 @@
-"""What the local AWS does not have it says so, in the protocol of the call, with a 400 that no SDK tries again.
+"""Refuses services and actions that the local AWS does not have: 400 `UnsupportedOperation`, in the call's own protocol.
 
-moto answers 500, or a page of HTML, and SDKs ask three times: what fails looks as if it were AWS that is down.
+SDKs do not retry a 400. moto answers 500 or a page of HTML, which SDKs retry as if AWS were down.
 """
 
 import json
@@ -9,26 +9,26 @@ import struct
 from xml.sax.saxutils import escape
 
 CODE = "UnsupportedOperation"
-#: S3's operations that moto takes for others, since it looks for what it knows in the query: DeleteBucketMetricsConfiguration
-#: would delete the bucket.
-_TAKEN_FOR_OTHERS = re.compile(
+#: S3 operations that moto takes for other ones, because it only looks for the query parameters that it knows:
+#: DeleteBucketMetricsConfiguration would delete the bucket.
+_MISROUTED_BY_MOTO = re.compile(
     "BucketMetadata|Annotation|Analytics|IntelligentTiering|Metrics|Abac|Torrent|RequestPayment|CreateSession"
     "|RenameObject|DeleteBucketInventory|UpdateObjectEncryption"
 )
 
 
 def install():
-    """Calls that reach one of moto's services, which lacks the action. Before anything else is put around them: whoever
-    may not make the call is told that first, and the journal has it."""
+    """For calls that reach a service of moto's that lacks the action. This must be installed before the access checks and
+    the journal: a caller without permission gets AccessDenied first, and the journal records the refusal."""
     from moto.core.responses import BaseResponse
     from moto.s3.responses import S3Response
 
-    BaseResponse.call_action = _said(BaseResponse.call_action)
+    BaseResponse.call_action = _refuse_missing_action(BaseResponse.call_action)
     for name in ("_bucket_response", "_key_response"):
-        setattr(S3Response, name, _said_of_s3(getattr(S3Response, name)))
+        setattr(S3Response, name, _refuse_missing_s3_action(getattr(S3Response, name)))
 
 
-def _said(respond):
+def _refuse_missing_action(respond):
     def answered(self):
         try:
             return respond(self) if self._get_action() else _refusal(self, None)
@@ -38,12 +38,12 @@ def _said(respond):
     return answered
 
 
-def _said_of_s3(respond):
-    """S3 goes its own way in moto."""
+def _refuse_missing_s3_action(respond):
+    """S3 has a dispatch of its own in moto."""
 
     def answered(self, request, full_url):
         action = self._get_action_from_method_and_request_uri(request)
-        if action and _TAKEN_FOR_OTHERS.search(action):
+        if action and _MISROUTED_BY_MOTO.search(action):
             return _refusal(self, action)
         try:
             return respond(self, request, full_url)
@@ -60,7 +60,10 @@ def _refusal(response, action):
 
 
 def dispatcher(kind):
-    """moto's dispatcher, which knows what it does not have: whole services, and addresses of those that it has."""
+    """A subclass of moto's dispatcher that refuses services which moto does not have.
+
+    It also refuses protocols that moto does not speak, and actions that are newer than the installed botocore.
+    """
     from botocore.model import OperationNotFoundError
 
     class Dispatcher(kind):
@@ -70,7 +73,7 @@ def dispatcher(kind):
             return super().get_backend_for_host(host)
 
         def is_known(self, host):
-            """moto would print a line for its own developers."""
+            """Looked up here, since moto prints a line for its own developers when it finds nothing."""
             address = f"http://{host}"
             return "." not in host or any(pattern.match(address) for _, pattern in self.backend_url_patterns)
 
@@ -79,7 +82,7 @@ def dispatcher(kind):
                 return super().__call__(environ, start_response)
             except UnknownService as error:
                 return _refused(error.args[0], environ)(environ, start_response)
-            except (NotImplementedError, OperationNotFoundError):  # a protocol, or an action of another time
+            except (NotImplementedError, OperationNotFoundError):
                 return _refused(_signed_for(environ), environ)(environ, start_response)
 
     return Dispatcher
@@ -90,7 +93,7 @@ class UnknownService(Exception):
 
 
 def apps(create_app):
-    """moto's applications, one a service: an address that none of their actions has is refused, too."""
+    """Creates moto's applications, one a service, each of which refuses paths that none of its actions has."""
     from flask import request
     from werkzeug.exceptions import MethodNotAllowed, NotFound
 
@@ -121,7 +124,7 @@ def _signed_for(environ):
 
 
 def _refused(service, environ):
-    """The answer, where nothing of moto's knows the protocol.
+    """The refusal as a WSGI response, for calls that no service of moto's serialises.
 
     https://smithy.io/2.0/aws/protocols/index.html has how each of them writes an error.
     """

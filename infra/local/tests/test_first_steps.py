@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 def test_a_person_is_told_and_no_program(monkeypatch, out, is_told):
     """A program that has read the line before may have closed its end by then."""
     monkeypatch.setattr("sys.stdout", out)
-    first_steps.tell(ENDPOINT, deployed=True)
+    first_steps.print_in_terminal(ENDPOINT, deployed=True)
     assert ("export AWS_ENDPOINT_URL=" in out.getvalue()) == is_told
 
 
