@@ -3,6 +3,7 @@
 mod costs;
 mod delivered;
 mod keys;
+mod parameters;
 mod refused;
 mod regions;
 mod relaunched;

@@ -128,6 +128,11 @@ impl LocalAws {
         ureq::put(self.url("stack")).send_json(json!({"functions": functions})).expect("the stack is updated");
     }
 
+    /// Updates the owner's stack to these values of some of its parameters, and to nothing else.
+    pub fn update_parameters(&self, parameters: &Value) {
+        ureq::put(self.url("stack")).send_json(json!({"parameters": parameters})).expect("the stack is updated");
+    }
+
     /// AWS seconds since the epoch.
     pub fn now(&self) -> f64 {
         let mut answer = ureq::get(self.url("clock")).call().expect("the local AWS answers");
