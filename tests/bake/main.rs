@@ -4,6 +4,7 @@ mod costs;
 mod delivered;
 mod keys;
 mod parameters;
+mod partitions;
 mod refused;
 mod regions;
 mod relaunched;

@@ -130,7 +130,8 @@ async fn trust(world: &World, account: &str, role: &str, statement: &Value) {
 }
 
 fn encoded(document: &Value) -> String {
-    let byte = |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let byte =
+        |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     document.to_string().bytes().map(byte).collect()
 }
 

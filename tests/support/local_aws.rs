@@ -42,6 +42,8 @@ impl Call {
 pub struct LocalAws {
     process: Child,
     endpoint: String,
+    /// Where the stacks are.
+    pub region: String,
     logs: PathBuf,
 }
 
@@ -78,7 +80,10 @@ impl LocalAws {
         });
         // Read on, so that it never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, endpoint: ready.expect("the local AWS says when it is ready"), logs }
+        let region =
+            variables.iter().find(|(name, _)| *name == "LOCAL_AWS_REGION").map_or(REGION, |(_, region)| region);
+        let endpoint = ready.expect("the local AWS says when it is ready");
+        Self { process, endpoint, region: region.to_owned(), logs }
     }
 
     /// What a function has logged so far.
@@ -157,7 +162,7 @@ impl LocalAws {
 
     /// The owner's account.
     pub fn owner(&self) -> Config {
-        self.config(REGION, Credentials::new("owner", "secret", None, None, "test"))
+        self.config(&self.region, Credentials::new("owner", "secret", None, None, "test"))
     }
 
     /// An account, entered from outside.
@@ -165,7 +170,12 @@ impl LocalAws {
         if account == OWNER {
             return Config { region: region.to_owned(), ..self.owner() };
         }
-        self.entered_as(&format!("arn:aws:iam::{account}:role/Anyone"), region).await
+        self.entered_as(&format!("arn:{}:iam::{account}:role/Anyone", self.partition()), region).await
+    }
+
+    /// What ARNs begin with, after `arn:`.
+    pub fn partition(&self) -> &'static str {
+        bakery::ids::Region::try_from(self.region.as_str()).expect("a Region").partition()
     }
 
     /// A role of another account. One that IAM does not know there may do everything.

@@ -25,7 +25,19 @@ class Application:
         accounts.make_owner_the_default()
         from moto.server import DomainDispatcherApplication, create_backend_app
 
-        from . import asynchronous, engine, events, journal, objects, resources, rules, schedules, timestamps, updates, versions
+        from . import (
+            asynchronous,
+            engine,
+            events,
+            journal,
+            objects,
+            resources,
+            rules,
+            schedules,
+            timestamps,
+            updates,
+            versions,
+        )
 
         timestamps.install()
         accounts.install()

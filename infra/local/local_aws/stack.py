@@ -7,6 +7,7 @@ import pathlib
 import re
 import zipfile
 
+from .accounts import PARTITION
 from . import accounts
 from .programs import built_program
 
@@ -48,7 +49,7 @@ def deploy(infra, built, receivers):
     if receivers:
         template = _yaml(infra / "receiver.yaml")
         for account in receivers:
-            sealer = f"arn:aws:iam::{account}:role/{SEALER}"
+            sealer = f"arn:{PARTITION}:iam::{account}:role/{SEALER}"
             chosen = {"OwnerAccountId": accounts.OWNER, "InstanceProfileRoleArn": sealer}
             _sealer(account)
             create(account, RECEIVER_STACK, template, _parameters(template, chosen))
@@ -65,7 +66,9 @@ def update(infra, built=None, chosen=None):
 
     stacks = cloudformation_backends[accounts.OWNER][accounts.REGION]
     before = stacks.get_stack(OWNER_STACK)
-    template, parameters = _owner_stack(infra, built or _programs(before), before.resource_map.input_parameters, chosen or {})
+    template, parameters = _owner_stack(
+        infra, built or _programs(before), before.resource_map.input_parameters, chosen or {}
+    )
     _refuse_unknown(template)
     parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     stacks.update_stack(OWNER_STACK, json.dumps(template, default=str), None, parameters, None)
@@ -99,7 +102,7 @@ def _sealer(account):
     from moto.iam.models import iam_backends
 
     trusted = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam = iam_backends[account]["aws"]
+    iam = iam_backends[account][PARTITION]
     iam.create_role(SEALER, json.dumps({"Version": "2012-10-17", "Statement": [trusted]}), "/", None, "", [], "3600")
     iam.create_instance_profile(SEALER, "/", [])
     iam.add_role_to_instance_profile(SEALER, SEALER)
@@ -184,7 +187,7 @@ def _packed(name):
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("bootstrap", name)
-    s3 = s3_backends[accounts.OWNER]["aws"]
+    s3 = s3_backends[accounts.OWNER][PARTITION]
     if CODE_BUCKET not in s3.buckets:
         s3.create_bucket(CODE_BUCKET, accounts.REGION)
     s3.put_object(CODE_BUCKET, name, package.getvalue())

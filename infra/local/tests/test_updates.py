@@ -130,9 +130,7 @@ def test_no_parameter_that_reaches_running_functions_is_in_their_versions(owner)
     """SAM names a version by the function's properties as the template has them, not by the values of parameters. So no
     new version comes of a new value, and whatever of it were in a version's environment would stay as it was."""
     one = owner()
-    other = owner(
-        ReceiverAccounts="333333333333", AllowShareOnly="true", ExternalId="other", ReceiverRoleName="Other"
-    )
+    other = owner(ReceiverAccounts="333333333333", AllowShareOnly="true", ExternalId="other", ReceiverRoleName="Other")
     assert of_type(one, "AWS::Lambda::Version") == of_type(other, "AWS::Lambda::Version"), "no new version"
     parameters = set(one["Parameters"])
     for name, function in of_type(one, "AWS::Lambda::Function").items():
