@@ -7,10 +7,16 @@ import re
 from .clock import clock
 
 OWNER = "111111111111"
-#: Where the stacks are, and with it the partition of all that is here: aws, aws-us-gov or aws-cn.
-#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+
+
+def partition_of(region):
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"""
+    return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rsplit("-", 2)[0], "aws")
+
+
+#: Where the stacks are, and with it the partition of all that is here.
 REGION = os.environ.get("LOCAL_AWS_REGION", "us-east-1")
-PARTITION = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(REGION.rsplit("-", 2)[0], "aws")
+PARTITION = partition_of(REGION)
 
 _ROLE = re.compile(rf"arn:{PARTITION}:iam::(\d{{12}}):role/[\w+=,.@/-]+")
 
