@@ -1,7 +1,7 @@
 //! Clients for the owner's account and for the receivers'.
 
 use crate::ids::{AccountId, Region};
-use crate::settings::{ReceiverRole, setting};
+use crate::settings::{CurrentSettings, setting};
 use crate::time::Timestamp;
 use crate::{Context, StepError};
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -36,11 +36,14 @@ impl fmt::Display for Place {
 pub struct Aws {
     config: SdkConfig,
     here: Place,
-    receiver: ReceiverRole,
-    external_id: Option<String>,
     session: String,
-    assumed: Mutex<HashMap<AccountId, (Credentials, Timestamp)>>,
+    settings: CurrentSettings,
+    assumed: Mutex<HashMap<Entry, (Credentials, Timestamp)>>,
 }
+
+/// What a receiver's account is entered with: the role and the external id, which differ from run to run where the stack
+/// was updated between them.
+type Entry = (String, Option<String>);
 
 /// Credentials got by role chaining last an hour. They are renewed when less than this is left, since a task may be
 /// retried for a while with the moment at which its state was entered.
@@ -79,25 +82,12 @@ impl Aws {
         let account = setting("OWNER_ACCOUNT_ID")?;
         let wrong = |rule: &'static str| StepError::new(crate::ErrorKind::Unexpected, rule);
         let here = Place { account_id: account.try_into().map_err(wrong)?, region: region.try_into().map_err(wrong)? };
-        let external_id = setting("EXTERNAL_ID").ok().filter(|id| !id.is_empty());
-        Ok(Self::new(
-            config.build(),
-            here,
-            ReceiverRole::from_env()?,
-            external_id,
-            setting("AWS_LAMBDA_FUNCTION_NAME")?,
-        ))
+        Ok(Self::new(config.build(), here, setting("AWS_LAMBDA_FUNCTION_NAME")?))
     }
 
     /// From its parts. `session` is the name under which receivers see the function.
-    pub fn new(
-        config: SdkConfig,
-        here: Place,
-        receiver: ReceiverRole,
-        external_id: Option<String>,
-        session: String,
-    ) -> Self {
-        Self { config, here, receiver, external_id, session, assumed: Mutex::default() }
+    pub fn new(config: SdkConfig, here: Place, session: String) -> Self {
+        Self { config, here, session, settings: CurrentSettings::default(), assumed: Mutex::default() }
     }
 
     /// The owner's account, in the Region of the stack.
@@ -109,8 +99,9 @@ impl Aws {
         &self.config
     }
 
-    pub fn receiver_role(&self) -> &ReceiverRole {
-        &self.receiver
+    /// The settings of the run that is served, which each invocation brings.
+    pub fn settings(&self) -> &CurrentSettings {
+        &self.settings
     }
 
     fn config_in(&self, region: &Region) -> SdkConfig {
@@ -129,15 +120,17 @@ impl Aws {
 
     /// Enters the receiver's account, once an hour.
     async fn assume(&self, place: &Place, now: Timestamp) -> Result<Credentials, StepError> {
+        let settings = self.settings.get()?;
+        let role = settings.receiver_role_arn.in_account(&place.account_id);
+        let entry: Entry = (role, settings.external_id().map(str::to_owned));
         let mut assumed = self.assumed.lock().await;
-        if let Some((credentials, expiry)) = assumed.get(&place.account_id)
+        if let Some((credentials, expiry)) = assumed.get(&entry)
             && expiry.epoch_seconds() - now.epoch_seconds() > RENEW_SECONDS_BEFORE_EXPIRY
         {
             return Ok(credentials.clone());
         }
-        let role = self.receiver.in_account(&place.account_id);
-        let (credentials, expiry) = self.enter(&role, self.external_id.clone(), place).await.map_err(not_let_in)?;
-        assumed.insert(place.account_id.clone(), (credentials.clone(), expiry));
+        let (credentials, expiry) = self.enter(&entry.0, entry.1.clone(), place).await.map_err(not_let_in)?;
+        assumed.insert(entry, (credentials.clone(), expiry));
         Ok(credentials)
     }
 

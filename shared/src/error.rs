@@ -23,6 +23,8 @@ pub enum ErrorKind {
     InvalidRequest,
     /// IAM, KMS or an SCP said no.
     AccessDenied,
+    /// The stack's own parameters do not allow it, or not any more: AWS was not asked.
+    NotAllowed,
     /// A name belongs to another bake.
     Conflict,
     /// AWS does not copy this image to another account: the state machine launches an instance from it there.
@@ -38,12 +40,13 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub const ALL: [ErrorKind; 11] = [
+    pub const ALL: [ErrorKind; 12] = [
         Self::Throttled,
         Self::Unavailable,
         Self::NotVisibleYet,
         Self::InvalidRequest,
         Self::AccessDenied,
+        Self::NotAllowed,
         Self::Conflict,
         Self::NotCopyable,
         Self::ImageFailed,
@@ -59,6 +62,7 @@ impl ErrorKind {
             Self::NotVisibleYet => "NotVisibleYet",
             Self::InvalidRequest => "InvalidRequest",
             Self::AccessDenied => "AccessDenied",
+            Self::NotAllowed => "NotAllowed",
             Self::Conflict => "Conflict",
             Self::NotCopyable => "NotCopyable",
             Self::ImageFailed => "ImageFailed",
@@ -75,6 +79,7 @@ impl ErrorKind {
             Self::NotVisibleYet
             | Self::InvalidRequest
             | Self::AccessDenied
+            | Self::NotAllowed
             | Self::Conflict
             | Self::NotCopyable
             | Self::ImageFailed
@@ -146,7 +151,7 @@ impl ErrorKind {
             Self::AccessDenied => {
                 "Check the policy of the role that the message names, the key's policy and state, and the organization's SCPs."
             }
-            Self::InvalidRequest | Self::NotCopyable => "Correct the request and start it again.",
+            Self::InvalidRequest | Self::NotAllowed | Self::NotCopyable => "Correct the request and start it again.",
             Self::Conflict | Self::ImageFailed | Self::TimedOut | Self::RevokeFailed | Self::Unexpected => {
                 "Look the request id up in CloudTrail."
             }

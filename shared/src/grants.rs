@@ -4,7 +4,7 @@
 use crate::ids::{BakeId, ImageId, KeyArn, Region};
 use crate::outcome::StrangeGrant;
 use crate::plan::{Delivery, Route};
-use crate::settings::{ReceiverRole, setting};
+use crate::settings::{CurrentSettings, setting};
 use crate::time::Timestamp;
 use crate::{Clients, Context, ErrorKind, Place, StepError, names};
 use aws_sdk_kms::Client;
@@ -73,7 +73,8 @@ pub struct Wanted {
 pub struct Grants {
     pub kms: Clients<Client>,
     pub stack: String,
-    pub receiver: ReceiverRole,
+    /// Of the run that is served: they name the receivers' role.
+    pub settings: CurrentSettings,
     /// The `revoke` function's role: it may retire the grants, whatever becomes of the key's policy.
     pub retiring: String,
     pub here: Place,
@@ -84,7 +85,7 @@ impl Grants {
         Ok(Self {
             kms: Clients::new(aws, Client::new),
             stack: setting("STACK")?,
-            receiver: aws.receiver_role().clone(),
+            settings: aws.settings().clone(),
             retiring: setting("REVOKE_ROLE_ARN")?,
             here: aws.here().clone(),
         })
@@ -93,7 +94,16 @@ impl Grants {
     /// What a delivery needs opened: nothing in the owner's own account. Where the receiver copies, each key to its
     /// role, in the name of the run; where the image is only shared, each key to each grantee, to stay. A grant cannot
     /// name an organization: that is left to the key's policy.
-    pub fn wanted(&self, run: &BakeId, image: &ImageId, delivery: &Delivery, keys: &[KeyArn]) -> Vec<Wanted> {
+    ///
+    /// # Errors
+    /// `Unexpected` when the invocation has brought no settings that name the receivers' role.
+    pub fn wanted(
+        &self,
+        run: &BakeId,
+        image: &ImageId,
+        delivery: &Delivery,
+        keys: &[KeyArn],
+    ) -> Result<Vec<Wanted>, StepError> {
         let Delivery { account_id: account, region, .. } = delivery;
         let to: Vec<_> = match delivery.route {
             Route::ShareOnly => {
@@ -102,7 +112,8 @@ impl Grants {
             }
             Route::Copy | Route::Relaunch | Route::Hop if *account == self.here.account_id => Vec::new(),
             Route::Copy | Route::Relaunch | Route::Hop => {
-                vec![(self.receiver.in_account(account), names::grant(&self.stack, run, account, region))]
+                let role = self.settings.get()?.receiver_role_arn.in_account(account);
+                vec![(role, names::grant(&self.stack, run, account, region))]
             }
         };
         let on = |key: &KeyArn| {
@@ -113,7 +124,7 @@ impl Grants {
             };
             to.iter().map(wanted).collect::<Vec<_>>()
         };
-        keys.iter().flat_map(on).collect()
+        Ok(keys.iter().flat_map(on).collect())
     }
 
     pub fn kms(&self, key: &KeyArn) -> Result<(Client, Place), StepError> {

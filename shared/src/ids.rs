@@ -148,7 +148,7 @@ identifier!(
         let parts: Vec<_> = text.splitn(6, ':').collect();
         parts.len() == 6 && parts[0] == "arn" && parts[2] == "kms" && parts[5].starts_with("key/")
     },
-    "a key ARN is written arn:aws:kms:<Region>:<account>:key/<id>"
+    "a key ARN is written arn:<partition>:kms:<Region>:<account>:key/<id>"
 );
 
 identifier!(
@@ -184,7 +184,7 @@ identifier!(
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/share-amis-with-organizations-and-OUs.html>
     OrganizationArn,
     is_organization,
-    "write the full ARN: arn:aws:organizations::<management account>:organization/o-… or …:ou/o-…/ou-…"
+    "write the full ARN: arn:<partition>:organizations::<management account>:organization/o-… or …:ou/o-…/ou-…"
 );
 
 identifier!(
@@ -203,7 +203,7 @@ identifier!(
         let is_principal = |name: &str| name == "root" || name.starts_with("role/") || name.starts_with("user/");
         parts.len() == 6 && parts[0] == "arn" && parts[2] == "iam" && is_account(parts[4]) && is_principal(parts[5])
     },
-    "a grantee is written arn:aws:iam::<account>:root, …:role/<name> or …:user/<name>; a grant can name no group, \
+    "a grantee is written arn:<partition>:iam::<account>:root, …:role/<name> or …:user/<name>; a grant can name no group, \
      organization or service"
 );
 

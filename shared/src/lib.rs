@@ -13,6 +13,8 @@ pub mod images;
 #[cfg(feature = "ec2")]
 pub mod instances;
 pub mod ledger;
+#[cfg(feature = "ssm")]
+pub mod limits;
 pub mod names;
 pub mod outcome;
 #[cfg(feature = "ec2")]

@@ -1,6 +1,6 @@
 //! What every function's `main` hands over to.
 
-use crate::settings::setting;
+use crate::settings::{CurrentSettings, RunSettings, setting};
 use crate::{Aws, ErrorKind, StepError};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -27,10 +27,11 @@ where
     O: Serialize,
 {
     write_log();
-    let clients = clients(&Arc::new(Aws::from_env()?))?;
-    let (clients, handle) = (&clients, &handle);
+    let aws = Arc::new(Aws::from_env()?);
+    let clients = clients(&aws)?;
+    let (settings, clients, handle) = (aws.settings(), &clients, &handle);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let answer = AssertUnwindSafe(invoke(clients, handle, event.payload)).catch_unwind().await;
+        let answer = AssertUnwindSafe(invoke(settings, clients, handle, event.payload)).catch_unwind().await;
         answer.unwrap_or_else(|panic| Err(unexpected(panic.as_ref())))
     }))
     .await
@@ -52,15 +53,26 @@ fn write_log() {
 }
 
 async fn invoke<C, I: DeserializeOwned, O: Serialize>(
+    settings: &CurrentSettings,
     clients: &C,
     handle: &impl AsyncFn(&C, I) -> Result<O, StepError>,
-    payload: Value,
+    mut payload: Value,
 ) -> Result<Value, StepError> {
+    settings.set(take_settings(&mut payload)?);
     let input = parse(payload)?;
     // On the heap: the SDK's futures are nested so deeply that the compiler would give up on the whole.
     let handling: LocalBoxFuture<_> = Box::pin(handle(clients, input));
     let output = handling.await?;
     serde_json::to_value(output).map_err(|error| StepError::new(ErrorKind::Unexpected, error.to_string()))
+}
+
+/// Takes the run's settings out of a payload, which are the clients' and not the function's.
+///
+/// # Errors
+/// `InvalidRequest` when they cannot be read.
+pub fn take_settings(payload: &mut Value) -> Result<Option<RunSettings>, StepError> {
+    let settings = payload.as_object_mut().and_then(|fields| fields.remove(RunSettings::FIELD));
+    settings.map(parse).transpose()
 }
 
 /// Reads a function's input.
@@ -98,9 +110,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_settings_of_a_run_are_the_clients_and_not_the_function_s() {
+        let settings = CurrentSettings::default();
+        let handle = async |(): &(), _: Input| settings.get().map(|found| found.external_id);
+        let role = serde_json::json!({"ReceiverRoleArn": "arn:aws:iam::*:role/x", "ExternalId": "a:b"});
+        let payload = serde_json::json!({"ImageId": "ami-0123456789abcdef0", "Settings": role});
+        assert_eq!(invoke(&settings, &(), &handle, payload).await.expect("it is understood"), "a:b");
+        let payload = serde_json::json!({"ImageId": "ami-0123456789abcdef0"});
+        let error = invoke(&settings, &(), &handle, payload).await.expect_err("it has none, and not those before");
+        assert!(error.message.contains("has no Settings"), "{error}");
+    }
+
+    #[tokio::test]
     async fn a_panic_is_unexpected_and_says_what_it_said() {
         let handle = async |(): &(), _: Value| -> Result<(), StepError> { panic!("out of flour") };
-        let panic = AssertUnwindSafe(invoke(&(), &handle, Value::Null)).catch_unwind().await.expect_err("it panics");
+        let panic = AssertUnwindSafe(invoke(&CurrentSettings::default(), &(), &handle, Value::Null))
+            .catch_unwind()
+            .await
+            .expect_err("it panics");
         let error = unexpected(panic.as_ref());
         assert_eq!(error.kind, ErrorKind::Unexpected);
         assert!(error.message.contains("out of flour"));

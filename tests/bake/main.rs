@@ -3,6 +3,8 @@
 mod costs;
 mod delivered;
 mod keys;
+mod parameters;
+mod partitions;
 mod refused;
 mod regions;
 mod relaunched;

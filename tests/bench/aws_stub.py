@@ -1,8 +1,10 @@
-"""An AWS that refuses every call, at once, over HTTP and over TLS: for what a function costs by itself."""
+"""An AWS that refuses every call but the one for the stack's limits, at once, over HTTP and over TLS: for what a
+function costs by itself."""
 
 import datetime
 import http.server
 import ipaddress
+import json
 import ssl
 import threading
 import time
@@ -18,6 +20,7 @@ XML = {
     "query": "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>",
 }
 JSON = '{"__type": "AccessDeniedException", "message": "no", "Message": "no"}'
+LIMITS = {"Parameter": {"Value": json.dumps({"ReceiverAccounts": "*", "AllowShareOnly": "true"})}}
 
 
 class Stub:
@@ -39,7 +42,7 @@ class Stub:
 
             def do_POST(self):
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, kind, body = refusal(self.headers)
+                status, kind, body = answer(self.headers)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
@@ -78,8 +81,10 @@ class Stub:
             server.shutdown()
 
 
-def refusal(headers):
+def answer(headers):
     """In the words of the protocol of the service that is asked."""
+    if headers.get("X-Amz-Target") == "AmazonSSM.GetParameter":
+        return 200, "application/x-amz-json-1.1", json.dumps(LIMITS)
     scope = headers.get("Authorization", "").partition("Credential=")[2].split("/")
     service = scope[3] if len(scope) > 3 else ""
     if "X-Amz-Target" in headers:

@@ -102,11 +102,8 @@ def functions(target):
         "STACK": STACK,
         "BUCKET": "ami-bakery-bench",
         "OWNER_ACCOUNT_ID": OWNER,
-        "RECEIVER_ROLE_ARN": "arn:aws:iam::*:role/AmiBakeryReceiver",
-        "RECEIVER_ACCOUNTS": "*",
-        "ALLOW_SHARE_ONLY": "false",
+        "LIMITS_PARAMETER": f"/ami-bakery/limits/{STACK}",
         "REVOKE_ROLE_ARN": f"arn:aws:iam::{OWNER}:role/{STACK}-revoke",
-        "EXTERNAL_ID": "",
         "BAKE_MACHINE_ARN": f"arn:aws:states:{REGION}:{OWNER}:stateMachine:{STACK}-bake",
         "BAKE_EXECUTION_PREFIX": f"arn:aws:states:{REGION}:{OWNER}:execution:{STACK}-bake:",
     }

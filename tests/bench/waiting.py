@@ -35,7 +35,9 @@ def main():
     dice = random.Random(SEED)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        with LocalServer(pathlib.Path(folder), arguments.functions, speed=600, receivers=[RECEIVER], skips_waits=True) as aws:
+        with LocalServer(
+            pathlib.Path(folder), arguments.functions, speed=600, receivers=[RECEIVER], skips_waits=True
+        ) as aws:
             vary(aws)
             base = small_image(aws.client("ec2"))
             key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]

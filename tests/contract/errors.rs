@@ -45,6 +45,7 @@ fn every_task_retries_what_passes_by_itself() {
                 ErrorKind::RevokeFailed => state.function() == Some("Revoke"),
                 ErrorKind::InvalidRequest
                 | ErrorKind::AccessDenied
+                | ErrorKind::NotAllowed
                 | ErrorKind::Conflict
                 | ErrorKind::NotCopyable
                 | ErrorKind::ImageFailed

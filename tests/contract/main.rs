@@ -1,6 +1,7 @@
 //! The state machine and the functions fit each other: what one sends the other reads, by name and by type.
 
 mod errors;
+mod partitions;
 mod paths;
 mod payloads;
 mod picture;

@@ -51,8 +51,10 @@ fn every_event_of_the_benchmarks_is_an_input() {
     }
 }
 
-fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
+/// As the runner does it.
+fn parse(function: &str, mut payload: Value) -> Result<(), bakery::StepError> {
     use bakery::runner::parse;
+    bakery::runner::take_settings(&mut payload)?;
     match function {
         "Plan" => parse::<plan::Input>(payload).map(drop),
         "RebootAndCreate" => parse::<reboot_and_create::Input>(payload).map(drop),
@@ -66,6 +68,33 @@ fn parse(function: &str, payload: Value) -> Result<(), bakery::StepError> {
         "Report" => parse::<report::Input>(payload).map(drop),
         other => panic!("no such function: {other}"),
     }
+}
+
+/// The settings that name the receivers' role, and the external id that it asks for, are in the payload of whoever may
+/// enter a receiver or grant to its role. A child of the Map gets them from its own first state, since it sees no
+/// variable of its parent; all of them are the definition's own, which an execution keeps.
+#[test]
+fn who_enters_receivers_is_told_how_the_run_began() {
+    const ENTER_OR_NAME_THE_ROLE: [&str; 6] =
+        ["Copy", "GrantKey", "Launch", "RebootAndCreate", "Revoke", "WaitSnapshots"];
+    let own = json!({"ReceiverRoleArn": "${ReceiverRoleArn}", "ExternalId": "${ExternalId}"});
+    let mut told = 0;
+    for state in states().into_iter().chain(crate::asl::states_of("sweep")) {
+        let Some(function) = state.function() else { continue };
+        let payload = &state.body["Arguments"]["Payload"];
+        let expected = match (state.machine.as_str(), function) {
+            ("DeliverToReceivers", function) if ENTER_OR_NAME_THE_ROLE.contains(&function) => json!("{% $settings %}"),
+            (_, "Plan") => own.clone(),
+            (_, "Sweep") if payload["Mode"] == "Region" => own.clone(),
+            // The owner's own account, or nobody's role at all.
+            _ => Value::Null,
+        };
+        assert_eq!(payload["Settings"], expected, "{}", state.name);
+        told += usize::from(!expected.is_null());
+    }
+    assert_eq!(told, 13, "the plan, ten steps of a delivery, and what sweeps a Region, in both machines");
+    let first = states().into_iter().find(|state| state.name == "ReadDelivery").expect("the first state of a delivery");
+    assert_eq!(first.body["Assign"]["settings"], own);
 }
 
 /// The image is complete wherever its snapshots matter, and a failure is there where it is recorded.

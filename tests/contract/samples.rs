@@ -151,6 +151,7 @@ pub fn values(variable: &str) -> Vec<Value> {
         "plan" => vec![json(plan()), json(take_back()), json(PlannedAudit { status: AUDIT, run: run() })],
         "standing" => vec![json(standing())],
         "run" => vec![json(run())],
+        "settings" => vec![json!({"ReceiverRoleArn": "arn:aws:iam::*:role/AmiBakeryReceiver", "ExternalId": "a:b/c"})],
         "bake" => vec![json(bake())],
         "delivery" => vec![json(delivery())],
         "region" => vec![json(region())],

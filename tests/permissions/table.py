@@ -72,6 +72,8 @@ def words(value):
     if not isinstance(value, dict):
         return f"`{short(str(value))}`"
     [(function, of)] = value.items()
+    if function == "Fn::If" and of[2] == {"Ref": "AWS::NoValue"}:
+        return f"{words(of[1])} with `{of[0]}`"
     if function == "Fn::If":
         return f"{words(of[1])} with `{of[0]}`, else {words(of[2])}"
     if function == "Fn::GetAtt":

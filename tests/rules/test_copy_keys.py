@@ -237,3 +237,21 @@ def test_key_permissions_of_the_caller_count_at_the_time(aws):
     aws.time.passes(LONG)
     aws.kms().put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps({"Statement": []}))
     assert state(aws, copy, OWNER) == "available"
+
+
+def test_direct_grants_may_lack_the_condition_key(aws, switches):
+    """KMS condition keys: that a direct call has kms:GrantIsForAWSResource no page says. What denies by Bool lets it pass
+    where it has not, what denies by BoolIfExists never does."""
+    root, mine = f"arn:aws:iam::{RECEIVER}:root", f"arn:aws:iam::{OWNER}:root"
+    for operator, passes in (("Bool", True), ("BoolIfExists", False)):
+        only_for_aws = {operator: {"kms:GrantIsForAWSResource": "false"}}
+        deny = {**through("*", "kms:CreateGrant", **only_for_aws), "Effect": "Deny"}
+        key = aws.key(policy=policy_for(OWNER, through(mine, "kms:*"), through(root, "kms:CreateGrant"), deny))
+        ask = {"KeyId": key, "GranteePrincipal": root, "Operations": ["Decrypt"]}
+        switches("direct-grants-have-resource-key", True)
+        refused("AccessDeniedException", aws.kms(RECEIVER).create_grant, **ask)
+        switches("direct-grants-have-resource-key", False)
+        if passes:
+            assert aws.kms(RECEIVER).create_grant(**ask)["GrantId"]
+        else:
+            refused("AccessDeniedException", aws.kms(RECEIVER).create_grant, **ask)

@@ -28,3 +28,15 @@ def test_regions_not_enabled(aws):
     """API_DescribeRegions: AllRegions shows Regions that are disabled, too."""
     assert "not-opted-in" not in names(aws, RECEIVER).values()
     assert "not-opted-in" in names(aws, RECEIVER, AllRegions=True).values()
+
+
+def test_regions_of_one_partition(aws):
+    """IAM's ARNs: a partition is a group of Regions. What is in one of them is not seen in another."""
+    assert (
+        {"us-east-1", "eu-west-1"} <= set(names(aws, OWNER)) == {one for one in names(aws, OWNER) if is_commercial(one)}
+    )
+    assert not [one for one in names(aws, OWNER, AllRegions=True) if not is_commercial(one)]
+
+
+def is_commercial(region):
+    return not region.startswith(("us-gov-", "cn-"))

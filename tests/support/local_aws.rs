@@ -51,6 +51,8 @@ pub struct LocalAws {
     /// Reads what it says to its end.
     reader: Option<JoinHandle<()>>,
     endpoint: String,
+    /// Where the stacks are.
+    pub region: String,
     logs: PathBuf,
 }
 
@@ -103,7 +105,9 @@ impl LocalAws {
         let reader = Some(std::thread::spawn(move || lines.for_each(drop)));
         let log = || std::fs::read_to_string(logs.join("local-aws.log")).unwrap_or_default();
         let endpoint = ready.unwrap_or_else(|| panic!("the local AWS has not started: {}", log()));
-        Self { life, reader, endpoint, logs }
+        let region =
+            variables.iter().find(|(name, _)| *name == "LOCAL_AWS_REGION").map_or(REGION, |(_, region)| region);
+        Self { life, reader, endpoint, region: region.to_owned(), logs }
     }
 
     /// What a function has logged so far.
@@ -163,6 +167,11 @@ impl LocalAws {
         }
     }
 
+    /// Updates the owner's stack to these values of some of its parameters, and to nothing else.
+    pub fn update_parameters(&self, parameters: &Value) {
+        ureq::put(self.url("stack")).send_json(json!({"parameters": parameters})).expect("the stack is updated");
+    }
+
     /// AWS seconds since the epoch.
     pub fn now(&self) -> f64 {
         let mut answer = ureq::get(self.url("clock")).call().expect("the local AWS answers");
@@ -187,7 +196,7 @@ impl LocalAws {
 
     /// The owner's account.
     pub fn owner(&self) -> Config {
-        self.config(REGION, Credentials::new("owner", "secret", None, None, "test"))
+        self.config(&self.region, Credentials::new("owner", "secret", None, None, "test"))
     }
 
     /// An account, entered from outside.
@@ -195,7 +204,12 @@ impl LocalAws {
         if account == OWNER {
             return Config { region: region.to_owned(), ..self.owner() };
         }
-        self.entered_as(&format!("arn:aws:iam::{account}:role/Anyone"), region).await
+        self.entered_as(&format!("arn:{}:iam::{account}:role/Anyone", self.partition()), region).await
+    }
+
+    /// What ARNs begin with, after `arn:`.
+    pub fn partition(&self) -> &'static str {
+        bakery::ids::Region::try_from(self.region.as_str()).expect("a Region").partition()
     }
 
     /// A role of another account. One that IAM does not know there may do everything.

@@ -1,17 +1,23 @@
 //! Mocked SDK clients. They never retry by themselves: each call of a function is one call of a rule.
 
 use crate::local_aws::REGION;
-use crate::samples::{here, receiver_role};
+use crate::samples::{here, settings};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ssm::operation::get_parameter::{GetParameterError, GetParameterOutput};
+use aws_sdk_ssm::types::Parameter;
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sts::error::ErrorMetadata;
 use aws_smithy_http_client::test_util::infallible_client_fn;
 pub use aws_smithy_mocks::RuleMode::{MatchAny, Sequential};
-use aws_smithy_mocks::{MockResponse, Rule, RuleBuilder, RuleMode, mock_client};
+use aws_smithy_mocks::{MockResponse, Rule, RuleBuilder, RuleMode, mock, mock_client};
 use bakery::Aws;
+use bakery::limits::LimitsParameter;
 use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
+
+/// The parameter that holds the stack's limits.
+pub const LIMITS: &str = "/ami-bakery/limits/ami-bakery";
 
 /// AWS refuses with this code; every operation's error takes it with `generic`.
 pub fn refused(code: &str) -> ErrorMetadata {
@@ -31,6 +37,22 @@ where
     })
 }
 
+/// The stack's limits: the parameter holds this text, or `GetParameter` is refused with this code.
+pub fn limits(holds: Result<&str, &'static str>) -> LimitsParameter {
+    let holds = holds.map(str::to_owned);
+    let get = answers(mock!(aws_sdk_ssm::Client::get_parameter), move |asked| {
+        assert_eq!(asked.name(), Some(LIMITS));
+        let text = holds.clone().map_err(|code| GetParameterError::generic(refused(code)))?;
+        Ok(GetParameterOutput::builder().parameter(Parameter::builder().value(text).build()).build())
+    });
+    LimitsParameter { ssm: bakery::Clients::fixed(ssm(MatchAny, &[&get])), name: LIMITS.to_owned(), here: here() }
+}
+
+/// The same, of a stack with these parameters.
+pub fn allowing(receivers: &str, share_only: bool) -> LimitsParameter {
+    limits(Ok(&format!(r#"{{"ReceiverAccounts": "{receivers}", "AllowShareOnly": "{share_only}"}}"#)))
+}
+
 /// The owner's functions, which no receiver's role lets in: STS refuses every call.
 pub fn no_role_lets_in() -> Arc<Aws> {
     let denied = |_| {
@@ -43,7 +65,9 @@ pub fn no_role_lets_in() -> Arc<Aws> {
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("owner", "secret", None, None, "test")))
         .http_client(infallible_client_fn(denied))
         .build();
-    Arc::new(Aws::new(config, here(), receiver_role(), None, "step".to_owned()))
+    let aws = Aws::new(config, here(), "step".to_owned());
+    aws.settings().set(settings().get().ok());
+    Arc::new(aws)
 }
 
 macro_rules! client {

@@ -4,7 +4,7 @@ use crate::local_aws::{OWNER, RECEIVERS, REGION};
 use bakery::Place;
 use bakery::plan::{Bake, Delivery, Image, PlannedRegion, Route, Run};
 use bakery::request::Reboot;
-use bakery::settings::ReceiverRole;
+use bakery::settings::{CurrentSettings, ReceiverRole, RunSettings};
 use bakery::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -33,8 +33,12 @@ pub fn here() -> Place {
     Place { account_id: id(OWNER), region: id(REGION) }
 }
 
-pub fn receiver_role() -> ReceiverRole {
-    ReceiverRole::new("arn:aws:iam::*:role/AmiBakeryReceiver")
+/// What the run began with.
+pub fn settings() -> CurrentSettings {
+    CurrentSettings::of(RunSettings {
+        receiver_role_arn: ReceiverRole::new("arn:aws:iam::*:role/AmiBakeryReceiver"),
+        external_id: String::new(),
+    })
 }
 
 /// Seconds after the run has started.

@@ -66,7 +66,8 @@ impl World {
     /// Starts a bake as the console would; the calls before it are forgotten.
     pub async fn start(&self, name: &str, request: &Value) -> String {
         self.aws.forget_calls();
-        let start = self.owner.sfn().start_execution().state_machine_arn(MACHINE).name(name).input(request.to_string());
+        let sfn = self.owner.sfn();
+        let start = sfn.start_execution().state_machine_arn(self.machine()).name(name).input(request.to_string());
         start.send().await.expect("the execution starts").execution_arn().to_owned()
     }
 
@@ -87,10 +88,16 @@ impl World {
         }
     }
 
+    /// The state machine that bakes.
+    fn machine(&self) -> String {
+        let LocalAws { region, .. } = &self.aws;
+        format!("arn:{}:states:{region}:{OWNER}:stateMachine:ami-bakery-bake", self.aws.partition())
+    }
+
     /// The runs of the machine, by their names.
     pub async fn runs(&self) -> Vec<String> {
-        let found =
-            self.owner.sfn().list_executions().state_machine_arn(MACHINE).send().await.expect("runs are listed");
+        let sfn = self.owner.sfn();
+        let found = sfn.list_executions().state_machine_arn(self.machine()).send().await.expect("runs are listed");
         found.executions().iter().map(|run| run.name().to_owned()).collect()
     }
 
@@ -125,7 +132,8 @@ impl World {
 
     /// What a person or a test set up is not the bake's; what must not be left of it is.
     pub async fn assert_nothing_is_left_open(&self) {
-        for region in REGIONS {
+        let regions = if self.aws.region == REGION { REGIONS.to_vec() } else { vec![self.aws.region.as_str()] };
+        for region in regions {
             let owner = self.aws.account(OWNER, region).await;
             for key in owner.kms().list_keys().send().await.expect("keys are listed").keys() {
                 let grants = grants(&owner, key.key_arn().expect("an ARN")).await;
@@ -150,16 +158,16 @@ impl World {
 
     /// An account's own images in the stack's Region.
     pub async fn images(&self, account: &str) -> Vec<Image> {
-        images(&self.aws.account(account, REGION).await).await
+        images(&self.aws.account(account, &self.aws.region).await).await
     }
 
     pub async fn snapshots(&self, account: &str, image: &str) -> Vec<Snapshot> {
-        snapshots(&self.aws.account(account, REGION).await, image).await
+        snapshots(&self.aws.account(account, &self.aws.region).await, image).await
     }
 
     /// The ARN of an account's key behind an alias.
     pub async fn key_behind(&self, account: &str, alias: &str) -> String {
-        let kms = self.aws.account(account, REGION).await.kms();
+        let kms = self.aws.account(account, &self.aws.region).await.kms();
         let found = kms.describe_key().key_id(alias).send().await.expect("the key is known");
         found.key_metadata().and_then(|key| key.arn()).expect("an ARN").to_owned()
     }

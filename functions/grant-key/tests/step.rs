@@ -1,19 +1,25 @@
 //! `grant-key` against a mocked KMS.
 
 use ami_bakery_tests::mocks::{self, MatchAny, Sequential, answers, refused};
-use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here, id, receiver_role, run};
+use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here, id, run, settings};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantInput, CreateGrantOutput};
 use aws_smithy_mocks::{Rule, mock};
 use bakery::grants::{Grant, Grants};
+use bakery::limits::LimitsParameter;
 use bakery::plan::{Delivery, Route};
 use bakery::{ErrorKind, StepError};
 use grant_key::{Clients, Input, Output, handle};
 use std::sync::{Arc, Mutex};
 
 fn clients(kms: Client) -> Clients {
+    allowed(kms, mocks::allowing("*", true))
+}
+
+fn allowed(kms: Client, limits: LimitsParameter) -> Clients {
     let (kms, retiring) = (bakery::Clients::fixed(kms), REVOKE_ROLE.to_owned());
-    Clients { grants: Grants { kms, stack: STACK.to_owned(), receiver: receiver_role(), retiring, here: here() } }
+    let grants = Grants { kms, stack: STACK.to_owned(), settings: settings(), retiring, here: here() };
+    Clients { grants, limits }
 }
 
 fn input(keys: &[&str]) -> Input {
@@ -167,4 +173,50 @@ async fn what_is_only_shared_is_opened_to_each_grantee_under_a_name_of_no_run() 
     assert_eq!((first.as_str(), second.as_str()), ("arn:aws:iam::222222222222:root", launcher));
     let prefix = format!("ami-bakery-standing/{STACK}/{IMAGE}/222222222222/");
     assert!(one.starts_with(&prefix) && two.starts_with(&prefix) && one != two, "{one} {two}");
+}
+
+/// The receiver, by the route, where the stack's limits are these: what came of it, and how many calls KMS had.
+async fn limited(limits: LimitsParameter, delivery: Delivery) -> (Result<Output, StepError>, usize) {
+    let create = kms();
+    let clients = allowed(mocks::kms(MatchAny, &[&create]), limits);
+    let answer = handle(&clients, Input { delivery, ..input(&KEYS) }).await;
+    (answer, create.num_calls())
+}
+
+fn only_shared() -> Delivery {
+    let grantees = vec![id("arn:aws:iam::222222222222:root")];
+    Delivery { route: Route::ShareOnly, grantees, ..delivery() }
+}
+
+#[tokio::test]
+async fn a_receiver_that_was_removed_from_the_stack_gets_no_grant() {
+    for delivery in [delivery(), only_shared()] {
+        let (answer, calls) = limited(mocks::allowing("333333333333", true), delivery).await;
+        let error = answer.expect_err("it is not a receiver any more");
+        assert_eq!((error.kind, calls), (ErrorKind::NotAllowed, 0));
+        assert!(error.message.contains("222222222222") && error.message.contains("ReceiverAccounts"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn sharing_to_stay_that_is_not_allowed_any_more_gets_no_grant() {
+    let (answer, calls) = limited(mocks::allowing("222222222222", false), only_shared()).await;
+    let error = answer.expect_err("the stack does not share to stay any more");
+    assert_eq!((error.kind, calls), (ErrorKind::NotAllowed, 0));
+    assert!(error.message.contains("222222222222") && error.message.contains("AllowShareOnly"), "{error}");
+    let (answer, calls) = limited(mocks::allowing("222222222222", false), delivery()).await;
+    assert_eq!((answer.expect("a copy is").grants.len(), calls), (2, 2));
+}
+
+#[tokio::test]
+async fn limits_that_cannot_be_read_open_nothing() {
+    for (limits, kind) in [
+        (mocks::limits(Err("ParameterNotFound")), ErrorKind::Unexpected),
+        (mocks::limits(Err("AccessDeniedException")), ErrorKind::AccessDenied),
+        (mocks::limits(Err("ThrottlingException")), ErrorKind::Throttled),
+        (mocks::limits(Ok("*")), ErrorKind::Unexpected),
+    ] {
+        let (answer, calls) = limited(limits, delivery()).await;
+        assert_eq!((answer.expect_err("nobody knows").kind, calls), (kind, 0));
+    }
 }

@@ -14,7 +14,7 @@ use bakery::plan::{Delivery, PlannedRegion, Route};
 use bakery::readiness::shortcoming;
 use bakery::receivers::{Receiver, WantedRoute};
 use bakery::request::Request;
-use bakery::settings::AllowedReceivers;
+use bakery::settings::{Limits, Refusal};
 use bakery::store::deliveries_key;
 use bakery::time::Timestamp;
 use bakery::{Context, ErrorKind, Place, StepError};
@@ -37,8 +37,7 @@ pub fn planned(
     request: &Request,
     nature: &Nature,
     here: &Place,
-    allowed: &AllowedReceivers,
-    allows_share_only: bool,
+    limits: &Limits,
     problems: &mut Problems,
 ) -> Vec<Planned> {
     let mut seen = BTreeMap::new();
@@ -55,12 +54,14 @@ pub fn planned(
             if let Some(rule) = rule {
                 problems.add(&field, Some(json!(holder)), rule);
             }
-        } else if !allowed.may_hold(&holder) {
-            let rule = "not among the stack's receivers: see the parameter ReceiverAccounts";
-            problems.add(&field, Some(json!(holder)), rule);
-        } else if to.route == Route::ShareOnly && !allows_share_only {
-            let rule = "the stack does not share to stay: see the parameter AllowShareOnly";
-            problems.add(format!("{}.Route", receiver.field), Some(json!("ShareOnly")), rule);
+        } else {
+            match limits.refusal(&holder, to.route) {
+                None => {}
+                Some(refusal @ Refusal::Receiver) => problems.add(&field, Some(json!(holder)), refusal.rule()),
+                Some(refusal @ Refusal::ShareOnly) => {
+                    problems.add(format!("{}.Route", receiver.field), Some(json!("ShareOnly")), refusal.rule());
+                }
+            }
         }
         let regions = receiver.regions.clone().unwrap_or_else(|| vec![here.region.clone()]);
         for region in regions {
@@ -116,6 +117,7 @@ fn holder_field(delivery: &Delivery) -> &'static str {
 /// `Throttled` and `Unavailable`: what passes by itself is nobody's problem, and is tried again.
 pub async fn check(
     clients: &Clients,
+    limits: &Limits,
     planned: &mut [Planned],
     regions: &Usable,
     redo: Option<&BakeId>,
@@ -123,7 +125,7 @@ pub async fn check(
 ) -> Result<(), StepError> {
     // Whoever is not among the stack's receivers, or in no usable Region, is a problem already, and not called on.
     let planned = planned.iter_mut().filter(|Planned { delivery, .. }| {
-        let is_known = delivery.account_id == clients.here.account_id || clients.allowed.includes(&delivery.account_id);
+        let is_known = delivery.account_id == clients.here.account_id || limits.includes(&delivery.account_id);
         // Nobody's role is entered where the image is only shared.
         is_known && regions.contains_key(&delivery.region) && delivery.route != Route::ShareOnly
     });
@@ -284,7 +286,7 @@ mod tests {
     fn a_receiver_without_regions_is_delivered_in_the_image_s_own() {
         let mut problems = Problems::default();
         let request = request(json!([{"AccountId": "222222222222"}, {"AccountId": "333333333333"}]));
-        let planned = planned(&request, &Nature::default(), &here(), &AllowedReceivers::new("*"), true, &mut problems);
+        let planned = planned(&request, &Nature::default(), &here(), &Limits::new("*", true), &mut problems);
         let deliveries: Vec<_> = planned.into_iter().map(|planned| planned.delivery).collect();
         assert!(problems.refuse().is_ok());
         assert_eq!(deliveries.iter().map(|delivery| delivery.index).collect::<Vec<_>>(), [0, 1]);
@@ -300,8 +302,8 @@ mod tests {
             {"AccountId": "222222222222"}, {"AccountId": "222222222222"}, {"AccountId": "111111111111"},
             {"AccountId": "444444444444"}, {"AccountId": "333333333333", "Regions": ["eu-west-1"]},
         ]));
-        let allowed = AllowedReceivers::new("222222222222,333333333333");
-        planned(&request, &Nature::default(), &here(), &allowed, true, &mut problems);
+        let limits = Limits::new("222222222222,333333333333", true);
+        planned(&request, &Nature::default(), &here(), &limits, &mut problems);
         let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
         let expected = ["Receivers[1].AccountId", "Receivers[3].AccountId"];
         assert_eq!(fields, expected);

@@ -17,12 +17,13 @@ mod warnings;
 use bakery::form::{Form, Problems};
 use bakery::grants::Grants;
 use bakery::ids::{AccountId, BakeId};
+use bakery::limits::LimitsParameter;
 use bakery::names::image_name;
 use bakery::outcome::Outcome;
 use bakery::plan::{self, Bake, Plan, PlanStatus, PlannedAudit, Run, TakeBack};
 use bakery::request::{Request, SCHEMA};
 use bakery::revoke::{AUDIT, REVOKE};
-use bakery::settings::{AllowedReceivers, setting};
+use bakery::settings::setting;
 use bakery::store::{Store, report_key, sharing_key};
 use bakery::time::Timestamp;
 use bakery::{Aws, Place, StepError};
@@ -40,8 +41,7 @@ pub struct Clients {
     pub store: Store,
     pub here: Place,
     pub stack: String,
-    pub allowed: AllowedReceivers,
-    pub allows_share_only: bool,
+    pub limits: LimitsParameter,
 }
 
 impl Clients {
@@ -55,8 +55,7 @@ impl Clients {
             store: Store::from_env(aws)?,
             here: aws.here().clone(),
             stack: setting("STACK")?,
-            allowed: AllowedReceivers::from_env()?,
-            allows_share_only: setting("ALLOW_SHARE_ONLY")? == "true",
+            limits: LimitsParameter::new(aws)?,
         })
     }
 }
@@ -144,17 +143,11 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
         claims::check(clients, run, &names, &mut problems).await?;
     }
     let nature = source.as_ref().map(|source| source.nature.clone()).unwrap_or_default();
-    let mut deliveries = deliveries::planned(
-        &request,
-        &nature,
-        &clients.here,
-        &clients.allowed,
-        clients.allows_share_only,
-        &mut problems,
-    );
+    let limits = clients.limits.read().await?;
+    let mut deliveries = deliveries::planned(&request, &nature, &clients.here, &limits, &mut problems);
     let redo = source.as_ref().and_then(|source| source.image.as_ref()).and(bake_id.as_ref());
     let regions = regions::usable(clients, &deliveries, &mut problems).await?;
-    deliveries::check(clients, &mut deliveries, &regions, redo, now).await?;
+    deliveries::check(clients, &limits, &mut deliveries, &regions, redo, now).await?;
     let in_reach: Vec<_> = deliveries.iter().filter(|planned| regions.contains_key(&planned.delivery.region)).collect();
     let hops = hops::planned(clients, &request, &in_reach, is_managed, now, &mut problems).await?;
     if request.strict {

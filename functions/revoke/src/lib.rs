@@ -3,8 +3,8 @@
 use bakery::grants::{Grant, Grants, Wanted};
 use bakery::ids::{Holder, ImageId, KeyArn};
 use bakery::outcome::StrangeGrant;
-use bakery::plan::{Delivery, PlannedRegion, Run, StandingImage};
-use bakery::{Aws, StepError, names};
+use bakery::plan::{Delivery, Failure, PlannedRegion, Run, StandingImage};
+use bakery::{Aws, ErrorKind, StepError, names};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -22,7 +22,15 @@ impl Clients {
 #[serde(tag = "Mode", rename_all_fields = "PascalCase", deny_unknown_fields)]
 pub enum Input {
     /// The grants of one delivery. Without their ids, they are found out.
-    Delivery { run: Run, delivery: Delivery, image_id: ImageId, kms_key_ids: Vec<KeyArn>, grants: Option<Vec<Grant>> },
+    Delivery {
+        run: Run,
+        delivery: Delivery,
+        image_id: ImageId,
+        kms_key_ids: Vec<KeyArn>,
+        grants: Option<Vec<Grant>>,
+        /// What the delivery has failed of, if it has.
+        failure: Option<Failure>,
+    },
     /// Whatever the run still has granted for the Region.
     Close { run: Run, region: PlannedRegion, kms_key_ids: Vec<KeyArn> },
     /// What these receivers have been given to stay, to launch from the image.
@@ -48,10 +56,11 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     let mut strange = Vec::new();
     let found = match input {
         Input::Delivery { grants: Some(known), .. } => known,
-        Input::Delivery { run, delivery, image_id, kms_key_ids, grants: None } => {
+        Input::Delivery { run, delivery, image_id, kms_key_ids, grants: None, failure } => {
+            let may_repeat = failure.is_none_or(|failure| failure.error != ErrorKind::NotAllowed.name());
             let mut found = Vec::new();
-            for wanted in grants.wanted(&run.name, &image_id, &delivery, &kms_key_ids) {
-                found.extend(lost(grants, &wanted).await?);
+            for wanted in grants.wanted(&run.name, &image_id, &delivery, &kms_key_ids)? {
+                found.extend(lost(grants, &wanted, may_repeat).await?);
             }
             found
         }
@@ -88,13 +97,19 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
 }
 
 /// The grant, if its id was lost with the answer. `ListGrants` may not show it yet, so the
-/// named `CreateGrant` is repeated: it gives the grant that is there, or one that is revoked right away.
-async fn lost(grants: &Grants, wanted: &Wanted) -> Result<Vec<Grant>, StepError> {
+/// named `CreateGrant` is repeated: it gives the grant that is there, or one that is revoked right away. Not for whom the
+/// stack does not allow any more, not even for a moment: of these what can be seen is taken back, and the sweep looks
+/// again.
+async fn lost(grants: &Grants, wanted: &Wanted, may_repeat: bool) -> Result<Vec<Grant>, StepError> {
+    let listed = grants.listed(&wanted.kms_key_id, |found| found == wanted.name);
+    if !may_repeat {
+        return listed.await;
+    }
     match grants.create(wanted).await {
         Ok(grant) => Ok(vec![grant]),
         // Come back: it may be there.
         Err(error) if error.kind.is_aws_s_own() => Err(error),
         // The first call was most likely refused for the same reason; what can be seen decides.
-        Err(_) => grants.listed(&wanted.kms_key_id, |found| found == wanted.name).await,
+        Err(_) => listed.await,
     }
 }

@@ -8,9 +8,9 @@ mod temporary;
 use aws_sdk_ec2::Client;
 use bakery::ids::{AccountId, Holder, ImageId};
 use bakery::ledger::Standing;
+use bakery::limits::LimitsParameter;
 use bakery::permissions::Permissions;
 use bakery::plan::{Image, PlannedRegion, Run, StandingImage};
-use bakery::settings::AllowedReceivers;
 use bakery::store::{Store, Stored, standing_key};
 use bakery::{Aws, ErrorKind, Place, StepError};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub struct Clients {
     pub ec2: bakery::Clients<Client>,
     pub store: Store,
     pub owner: AccountId,
-    pub allowed: AllowedReceivers,
+    pub limits: LimitsParameter,
 }
 
 impl Clients {
@@ -29,7 +29,7 @@ impl Clients {
             ec2: bakery::Clients::new(aws, Client::new),
             store: Store::from_env(aws)?,
             owner: aws.here().account_id.clone(),
-            allowed: AllowedReceivers::from_env()?,
+            limits: LimitsParameter::new(aws)?,
         })
     }
 }
@@ -80,8 +80,8 @@ pub struct Output {
 }
 
 /// # Errors
-/// `AccessDenied` when a receiver is not among those of the stack, `NotVisibleYet` while EC2 does not show what was
-/// changed, else AWS's.
+/// `NotVisibleYet` while EC2 does not show what was changed, else AWS's. A receiver that the stack does not allow any
+/// more, or that EC2 does not share with, is that delivery's problem.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
     let (image_id, region, snapshot_ids) = match &input {
         Input::Share(here) | Input::StopSharing(here) | Input::KeepSharing(here) => {

@@ -1,26 +1,27 @@
 //! What receivers need for as long as they copy: permission to launch from the image and to read its snapshots.
 
 use crate::{Clients, Here, standing, written};
+use bakery::StepError;
 use bakery::ids::Holder;
 use bakery::ledger::Sharing;
 use bakery::permissions::{Permissions, Refused, State};
 use bakery::plan::{Delivery, Route};
 use bakery::store::sharing_key;
-use bakery::{ErrorKind, StepError};
 use std::collections::BTreeSet;
 
 pub async fn share(clients: &Clients, here: &Here, permissions: &Permissions<'_>) -> Result<usize, StepError> {
     let mut deliveries: Vec<Delivery> = clients.store.require(&here.region.deliveries_key).await?;
-    let needed = deliveries.iter().filter(|delivery| delivery.is_needed() && delivery.account_id != clients.owner);
-    let (stay, copy): (Vec<_>, Vec<_>) = needed.partition(|delivery| delivery.route == Route::ShareOnly);
+    let owner = Holder::from(clients.owner.clone());
+    let needed: Vec<_> =
+        deliveries.iter().filter(|delivery| delivery.is_needed() && delivery.holder() != owner).collect();
+    let mut refused = not_allowed(clients, &needed).await?;
+    let allowed = needed.into_iter().filter(|delivery| !refused.contains_key(&delivery.holder()));
+    let (stay, copy): (Vec<_>, Vec<_>) = allowed.partition(|delivery| delivery.route == Route::ShareOnly);
     let [stay, copy] = [stay, copy].map(|to| to.into_iter().map(Delivery::holder).collect::<BTreeSet<_>>());
-    if let Some(stranger) = stay.iter().chain(&copy).find(|holder| !clients.allowed.may_hold(holder)) {
-        let message = format!("{stranger} is not among the stack's receivers: see the parameter ReceiverAccounts.");
-        return Err(StepError::new(ErrorKind::AccessDenied, message));
-    }
     // Also with nobody left to share with: what a dead run has added is this run's to take back.
     note(clients, here, permissions, &copy).await?;
-    let mut refused = Refused::new();
+    let count = stay.len() + copy.len();
+    let not_allowed = refused.len();
     if !copy.is_empty() {
         refused.extend(permissions.add(&copy).await?);
     }
@@ -34,7 +35,21 @@ pub async fn share(clients: &Clients, here: &Here, permissions: &Permissions<'_>
         }
         clients.store.put(&here.region.deliveries_key, &deliveries).await?;
     }
-    Ok(stay.len() + copy.len() - refused.len())
+    Ok(count + not_allowed - refused.len())
+}
+
+/// Whom of these the stack does not allow any more, and why. The plan has asked this, too, but that may be long ago.
+async fn not_allowed(clients: &Clients, needed: &[&Delivery]) -> Result<Refused, StepError> {
+    if needed.is_empty() {
+        return Ok(Refused::new());
+    }
+    let limits = clients.limits.read().await?;
+    let refusal = |delivery: &&Delivery| {
+        let holder = delivery.holder();
+        let refusal = limits.refusal(&holder, delivery.route)?;
+        Some((holder.clone(), refusal.told(&holder)))
+    };
+    Ok(needed.iter().filter_map(refusal).collect())
 }
 
 /// Writes down what was there before and what is about to be added. Written before the effect, and the first state of

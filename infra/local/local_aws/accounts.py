@@ -7,9 +7,18 @@ import re
 from .clock import clock
 
 OWNER = "111111111111"
-REGION = "us-east-1"
 
-_ROLE = re.compile(r"arn:aws:iam::(\d{12}):role/[\w+=,.@/-]+")
+
+def partition_of(region):
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"""
+    return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rsplit("-", 2)[0], "aws")
+
+
+#: Where the stacks are, and with it the partition of all that is here.
+REGION = os.environ.get("LOCAL_AWS_REGION", "us-east-1")
+PARTITION = partition_of(REGION)
+
+_ROLE = re.compile(rf"arn:{PARTITION}:iam::(\d{{12}}):role/[\w+=,.@/-]+")
 
 
 def make_owner_the_default():
@@ -53,7 +62,7 @@ class Sessions:
         from moto.sts.models import sts_backends
 
         for account in list(sts_backends.values()):
-            for session in reversed(account["aws"].assumed_roles):
+            for session in reversed(account[PARTITION].assumed_roles):
                 if session.access_key_id == access_key:
                     return session
         return None
@@ -65,7 +74,7 @@ sessions = Sessions()
 def principal(access_key):
     """The ARN of the caller, as CloudTrail writes it."""
     session = sessions.of(access_key)
-    return session.arn if session else f"arn:aws:iam::{OWNER}:root"
+    return session.arn if session else f"arn:{PARTITION}:iam::{OWNER}:root"
 
 
 def function_of(access_key):
@@ -91,7 +100,7 @@ def assume(role_arn, region, session_name, seconds, function=None):
     found = _ROLE.fullmatch(role_arn)
     if not found:
         raise ValueError(f"not the ARN of a role: {role_arn}")
-    session = sts_backends[found[1]]["aws"].assume_role(
+    session = sts_backends[found[1]][PARTITION].assume_role(
         region_name=region,
         role_session_name=session_name,
         role_arn=role_arn,
@@ -122,7 +131,9 @@ def _caller_identity(get_caller_identity):
             return session.user_id, session.arn, session.account_id
         user, arn, account = get_caller_identity(self, access_key_id, region)
         return (
-            (account, f"arn:aws:iam::{account}:root", account) if arn.endswith(":user/moto") else (user, arn, account)
+            (account, f"arn:{PARTITION}:iam::{account}:root", account)
+            if arn.endswith(":user/moto")
+            else (user, arn, account)
         )
 
     return identity

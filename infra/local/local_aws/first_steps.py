@@ -14,7 +14,7 @@ def print_in_terminal(endpoint, deployed):
 def text(endpoint, deployed):
     """Settings for another terminal, and a first command to type there."""
     region = accounts.REGION
-    machine = f"arn:aws:states:{region}:{accounts.OWNER}:stateMachine:ami-bakery-bake"
+    machine = f"arn:{accounts.PARTITION}:states:{region}:{accounts.OWNER}:stateMachine:ami-bakery-bake"
     first = (
         f"aws stepfunctions list-executions --state-machine-arn {machine}"
         if deployed

@@ -2,6 +2,8 @@
 
 import json
 
+from .accounts import PARTITION
+
 
 def install():
     """Each is known to moto's CloudFormation by being a subclass of its model."""
@@ -13,6 +15,7 @@ def install():
         cached.cache_clear()
 
     parsing.clean_json = _without_no_value(parsing.clean_json)
+    parsing.ResourceMap.__init__ = _of_this_partition(parsing.ResourceMap.__init__)
 
     from moto.iam.models import Role
 
@@ -126,7 +129,7 @@ def install():
 
             properties = cloudformation_json["Properties"]
             policy = json.dumps(properties["PolicyDocument"]).encode()
-            s3_backends[account_id]["aws"].put_bucket_policy(properties["Bucket"], policy)
+            s3_backends[account_id][PARTITION].put_bucket_policy(properties["Bucket"], policy)
             return cls(resource_name)
 
     class EventInvokeConfig(Resource, CloudFormationModel):
@@ -176,6 +179,16 @@ def _without_no_value(clean):
         return [one for one in cleaned if one is not None] if isinstance(cleaned, list) else cleaned
 
     return clean_json
+
+
+def _of_this_partition(init):
+    """AWS::Partition is that of the stack's Region; moto's is aws."""
+
+    def made(resources, *arguments, **named):
+        init(resources, *arguments, **named)
+        resources._parsed_resources["AWS::Partition"] = PARTITION
+
+    return made
 
 
 def _query(wanted):

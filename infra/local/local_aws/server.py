@@ -76,7 +76,7 @@ class Application:
         else:
             try:
                 status, body = 200, _OWN[method, name](environ)
-            except (ValueError, AttributeError, TypeError, LookupError, OSError) as error:
+            except (ValueError, AttributeError, TypeError, LookupError, NotImplementedError, OSError) as error:
                 status, body = 400, {"error": str(error)}
         answer = json.dumps(body).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
@@ -91,7 +91,12 @@ def _body(environ):
 def _update(environ):
     from . import stack
 
-    stack.update(ROOT / "infra", pathlib.Path(_body(environ)["functions"]))
+    wanted = _body(environ)
+    unknown = wanted.keys() - {"functions", "parameters"}
+    if unknown:
+        raise ValueError(f"an update has functions and parameters, and no {', '.join(sorted(unknown))}")
+    functions = pathlib.Path(wanted["functions"]) if "functions" in wanted else None
+    stack.update(ROOT / "infra", functions, wanted.get("parameters", {}))
     return {}
 
 

@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 """
 
+from .accounts import PARTITION
+
 MOST_MANAGED, MOST_CHARACTERS = 10, 2048
 
 
@@ -32,7 +34,7 @@ def _managed(arn, account):
 
     from .rules import callers
 
-    policy = iam_backends[account]["aws"].managed_policies.get(arn)
+    policy = iam_backends[account][PARTITION].managed_policies.get(arn)
     if policy is None:
         raise _error("ValidationError", f"The policy {arn} does not exist.")
     return callers.managed_statements(policy)

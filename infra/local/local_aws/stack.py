@@ -3,8 +3,11 @@
 import io
 import json
 import os
+import pathlib
+import re
 import zipfile
 
+from .accounts import PARTITION
 from . import accounts
 from .programs import built_program
 
@@ -42,31 +45,56 @@ SEALER = "Sealer"
 
 def deploy(infra, built, receivers):
     """Deploys the owner's stack with the programs that were built into a folder, and the receiver's in each receiver."""
-    create(accounts.OWNER, OWNER_STACK, *_owner_stack(infra, built))
+    create(accounts.OWNER, OWNER_STACK, *_owner_stack(infra, built, _chosen()))
     if receivers:
         template = _yaml(infra / "receiver.yaml")
         for account in receivers:
-            sealer = f"arn:aws:iam::{account}:role/{SEALER}"
+            sealer = f"arn:{PARTITION}:iam::{account}:role/{SEALER}"
             chosen = {"OwnerAccountId": accounts.OWNER, "InstanceProfileRoleArn": sealer}
             _sealer(account)
             create(account, RECEIVER_STACK, template, _parameters(template, chosen))
 
 
-def update(infra, built):
-    """Updates the owner's stack to what the template says now, and to the programs of this folder."""
+def update(infra, built=None, chosen=None):
+    """Updates the owner's stack to what the template says now, to the programs of this folder, if there is one, and to
+    these parameters. What is not named is as it was before: the programs, and each parameter's value.
+
+    A version is published where its logical id is another, which SAM makes of the function's properties as the template
+    has them: not of the values of parameters that they refer to.
+    """
     from moto.cloudformation.models import cloudformation_backends
 
-    template, parameters = _owner_stack(infra, built)
-    parameters = [{"parameter_key": key, "parameter_value": value} for key, value in parameters.items()]
     stacks = cloudformation_backends[accounts.OWNER][accounts.REGION]
+    before = stacks.get_stack(OWNER_STACK)
+    template, parameters = _owner_stack(
+        infra, built or _programs(before), before.resource_map.input_parameters, chosen or {}
+    )
+    _refuse_unknown(template)
+    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     stacks.update_stack(OWNER_STACK, json.dumps(template, default=str), None, parameters, None)
 
 
-def _owner_stack(infra, built):
-    template = _yaml(infra / "template.yaml")
+def _chosen():
+    """The owner's parameters here, where they are not the template's defaults."""
     chosen = {"Architecture": "x86_64", "ReceiverAccounts": "*", "AllowShareOnly": "true", "CreateKey": "true"}
-    parameters = _parameters(template, chosen | json.loads(os.environ.get("LOCAL_AWS_PARAMETERS", "{}")))
+    return chosen | json.loads(os.environ.get("LOCAL_AWS_PARAMETERS", "{}"))
+
+
+def _owner_stack(infra, built, *chosen):
+    """The template and its parameters; what is chosen last wins."""
+    template = _yaml(infra / "template.yaml")
+    unknown = chosen[-1].keys() - template["Parameters"].keys()
+    if unknown:
+        raise ValueError(f"Parameters: [{', '.join(sorted(unknown))}] do not exist in the template")
+    parameters = _parameters(template, {name: value for one in chosen for name, value in one.items()})
     return _translated(template, infra, built, parameters), parameters
+
+
+def _programs(stack):
+    """The folder of the programs that the stack's functions have now."""
+    functions = [one for one in stack.template_dict["Resources"].values() if one["Type"] == "AWS::Lambda::Function"]
+    program = pathlib.Path(functions[0]["Properties"]["Code"]["S3Key"])
+    return program.parent.parent if program.name == "bootstrap" else program.parent
 
 
 def _sealer(account):
@@ -74,7 +102,7 @@ def _sealer(account):
     from moto.iam.models import iam_backends
 
     trusted = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam = iam_backends[account]["aws"]
+    iam = iam_backends[account][PARTITION]
     iam.create_role(SEALER, json.dumps({"Version": "2012-10-17", "Statement": [trusted]}), "/", None, "", [], "3600")
     iam.create_instance_profile(SEALER, "/", [])
     iam.add_role_to_instance_profile(SEALER, SEALER)
@@ -84,9 +112,7 @@ def create(account, name, template, parameters):
     """Creates a stack, or says what of it would be missing."""
     from moto.cloudformation.models import cloudformation_backends
 
-    unknown = {resource["Type"] for resource in template["Resources"].values()} - KNOWN
-    if unknown:
-        raise NotImplementedError(f"the local AWS does not create {', '.join(sorted(unknown))}")
+    _refuse_unknown(template)
     stack = cloudformation_backends[account][accounts.REGION].create_stack(
         name, json.dumps(template, default=str), parameters, tags={}
     )
@@ -97,6 +123,12 @@ def create(account, name, template, parameters):
     missing = wanted - {made.logical_resource_id for made in stack.stack_resources if made}
     if missing:
         raise RuntimeError(f"stack {name} lacks {', '.join(sorted(missing))}")
+
+
+def _refuse_unknown(template):
+    unknown = {resource["Type"] for resource in template["Resources"].values()} - KNOWN
+    if unknown:
+        raise NotImplementedError(f"the local AWS does not create {', '.join(sorted(unknown))}")
 
 
 def _yaml(path):
@@ -113,7 +145,23 @@ def _parameters(template, chosen):
     without = [name for name, value in values.items() if value is None]
     if without:
         raise ValueError(f"parameters without a value: {', '.join(without)}")
-    return {name: str(value) for name, value in values.items()}
+    values = {name: str(value) for name, value in values.items()}
+    for name, value in values.items():
+        _check(name, template["Parameters"][name], value)
+    return values
+
+
+def _check(name, parameter, value):
+    """CloudFormation refuses a value that is not allowed, and one, or one of a list, that a pattern does not match.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+    """
+    allowed = [str(one) for one in parameter.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        raise ValueError(f"Parameter '{name}' must be one of AllowedValues")
+    members = [one.strip() for one in value.split(",")] if parameter.get("Type") == "CommaDelimitedList" else [value]
+    pattern = parameter.get("AllowedPattern")
+    if pattern and not all(re.fullmatch(pattern, one) for one in members):
+        raise ValueError(f"Parameter '{name}' must match pattern {pattern}")
 
 
 def _translated(template, infra, built, parameters):
@@ -139,7 +187,7 @@ def _packed(name):
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("bootstrap", name)
-    s3 = s3_backends[accounts.OWNER]["aws"]
+    s3 = s3_backends[accounts.OWNER][PARTITION]
     if CODE_BUCKET not in s3.buckets:
         s3.create_bucket(CODE_BUCKET, accounts.REGION)
     s3.put_object(CODE_BUCKET, name, package.getvalue())

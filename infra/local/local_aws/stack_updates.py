@@ -1,15 +1,31 @@
 """What an update of a stack changes: also resources that depend on a parameter through a condition or `Fn::Sub`, and
-resources that a condition adds or removes."""
+resources that a condition adds or removes.
 
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+"""
+
+import json
 import re
 
-_NAMES = re.compile(r"\$\{(\w+)\}")
+#: What moto would lose in an update, with all that it holds, and so is not updated.
+LOST = {
+    "AWS::CloudWatch::Alarm",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::Scheduler::Schedule",
+}
+_NAMED_IN_TEXT = re.compile(r"\$\{([^!}][^}]*)\}")
 
 
 def install():
     from moto.cloudformation import parsing
     from moto.cloudformation.parsing import ResourceMap
+    from moto.iam.models import Role
+    from moto.ssm.models import Parameter
 
+    Role.update_from_cloudformation_json = classmethod(_update_role)
+    Parameter.update_from_cloudformation_json = classmethod(_update_parameter)
     ResourceMap.build_resource_diff = _include_parameter_dependents(ResourceMap.build_resource_diff)
     ResourceMap._delete_resource = _skip_if_never_made(ResourceMap._delete_resource)
     parsing.parse_and_update_resource = _honour_conditions(parsing.parse_and_update_resource)
@@ -41,48 +57,43 @@ def changes(stack, template, parameters):
 
 
 def _include_parameter_dependents(build_resource_diff):
-    """moto only looks for `Ref`."""
+    """moto looks for parameters that properties refer to as a whole, and not in texts and conditions."""
 
     def build(self, template, parameters=None):
         found = build_resource_diff(self, template, parameters)
         changed = {name for name, value in (parameters or {}).items() if self.input_parameters.get(name) != value}
-        for name, condition in _in_dependency_order(template.get("Conditions") or {}):
-            if changed & _references(condition):
-                changed.add(name)
+        conditions = template.get("Conditions") or {}
         for name, resource in template["Resources"].items():
-            if name in self._resource_json_map and name not in found["Modify"] and changed & _references(resource):
+            if (
+                name in self._resource_json_map
+                and name not in found["Modify"]
+                and changed & named(resource, conditions)
+            ):
                 found["Modify"].append(name)
         return found
 
     return build
 
 
-def _in_dependency_order(conditions):
-    """Conditions, each after the conditions that it refers to."""
-    left, done = dict(conditions), []
-    while left:
-        ready = [name for name, condition in left.items() if not (_references(condition) - {name}) & set(left)]
-        done += [(name, left.pop(name)) for name in ready or list(left)]
-    return done
-
-
-def _references(value):
-    """The names of all parameters, conditions and resources that a part of a template refers to."""
+def named(value, conditions):
+    """What a value of a template refers to: parameters, and resources."""
     if isinstance(value, list):
-        return set().union(*map(_references, value))
+        return set().union(*(named(one, conditions) for one in value))
     if not isinstance(value, dict):
         return set()
     found = set()
-    for key, inner in value.items():
-        if key in ("Ref", "Condition") and isinstance(inner, str):
-            found.add(inner)
+    for key, of in value.items():
+        if key == "Ref":
+            found.add(of)
+        elif key == "Condition" and isinstance(of, str):
+            found |= named(conditions.get(of, {}), conditions)
         elif key == "Fn::If":
-            found |= {inner[0]} | _references(inner[1:])
+            found |= named(conditions.get(of[0], {}), conditions) | named(of[1:], conditions)
         elif key == "Fn::Sub":
-            text = inner if isinstance(inner, str) else inner[0]
-            found |= set(_NAMES.findall(text)) | _references(inner)
+            text, given = (of, {}) if isinstance(of, str) else of
+            found |= set(_NAMED_IN_TEXT.findall(text)) - set(given) | named(given, conditions)
         else:
-            found |= _references(inner)
+            found |= named(of, conditions)
     return found
 
 
@@ -97,6 +108,8 @@ def _honour_conditions(update):
         made = resources_map._parsed_resources.get(logical_id)
         condition = resource_json.get("Condition")
         if not condition or resources_map.lazy_condition_map[condition]:
+            if made and resource_json["Type"] in LOST:
+                raise NotImplementedError(f"the local AWS does not update {resource_json['Type']} ({logical_id})")
             make = update if made else parsing.parse_and_create_resource
             return make(logical_id, resource_json, resources_map, **where)
         if made:
@@ -112,3 +125,41 @@ def _skip_if_never_made(delete):
             delete(self, made, resource_json)
 
     return deleted
+
+
+def _update_role(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+    """A role's policies, its trust and its boundary are what the template says now; moto leaves them as they were."""
+    from moto.iam.models import iam_backends
+    from moto.utilities.utils import get_partition
+
+    properties = cloudformation_json["Properties"]
+    iam = iam_backends[account_id][get_partition(region_name)]
+    role = iam.get_role(properties.get("RoleName", original_resource.name))
+    role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
+    role.permissions_boundary_arn = properties.get("PermissionsBoundary") or None
+    policies = {one["PolicyName"]: one["PolicyDocument"] for one in properties.get("Policies", [])}
+    for name in set(role.policies) - set(policies):
+        role.delete_policy(name)
+    for name, document in policies.items():
+        role.put_policy(name, document)
+    return role
+
+
+def _update_parameter(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+    """A parameter has a new version, and is there all the time; moto removes it and makes another."""
+    from moto.ssm.models import ssm_backends
+
+    properties = cloudformation_json["Properties"]
+    return ssm_backends[account_id][region_name].put_parameter(
+        name=original_resource.name,
+        description=properties.get("Description"),
+        value=properties["Value"],
+        parameter_type=properties["Type"],
+        allowed_pattern=properties.get("AllowedPattern"),
+        keyid=None,
+        overwrite=True,
+        tags=None,
+        data_type=properties.get("DataType", "text"),
+        tier=properties.get("Tier"),
+        policies=None,
+    )

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 """
 
+from .accounts import PARTITION
 from . import accounts, session_policies
 
 #: Seconds of a session that was got with another role's credentials.
@@ -59,7 +60,7 @@ def _role(arn):
     parts = (arn or "").split(":")
     if len(parts) != 6 or not parts[4].isdigit():
         raise _invalid(f"{arn} is invalid")
-    return next((role for role in list(iam_backends[parts[4]]["aws"].roles.values()) if role.arn == arn), None)
+    return next((role for role in list(iam_backends[parts[4]][PARTITION].roles.values()) if role.arn == arn), None)
 
 
 def _may(request, caller, role):

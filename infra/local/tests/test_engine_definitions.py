@@ -81,7 +81,7 @@ def place(path):
 
 def test_what_is_right_has_no_problem():
     assert said(GOOD) == []
-    assert checking.problems(BAKE.read_text()) == []
+    assert checking.problems(BAKE.read_text().replace("${Partition}", "aws")) == []
 
 
 # -- transitions -------------------------------------------------------------------------------------------------------

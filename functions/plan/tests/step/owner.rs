@@ -4,7 +4,7 @@
 use ami_bakery_tests::bucket::Bucket;
 use ami_bakery_tests::looks;
 use ami_bakery_tests::mocks::{self, MatchAny, answers, refused};
-use ami_bakery_tests::samples::{INSTANCE, KEYS, RECEIVER_KEY, REVOKE_ROLE, STACK, at, here, receiver_role, run};
+use ami_bakery_tests::samples::{INSTANCE, KEYS, RECEIVER_KEY, REVOKE_ROLE, STACK, at, here, run, settings};
 use aws_sdk_ec2::operation::describe_images::{DescribeImagesError, DescribeImagesInput};
 use aws_sdk_ec2::operation::describe_instances::{
     DescribeInstancesError, DescribeInstancesInput, DescribeInstancesOutput,
@@ -32,7 +32,6 @@ use aws_smithy_mocks::mock;
 use bakery::grants::Grants;
 use bakery::names::DELIVERY_TAG;
 use bakery::plan::Plan;
-use bakery::settings::AllowedReceivers;
 use bakery::{Aws, StepError};
 use plan::{Clients, Execution, Input, Output, handle};
 use serde_json::Value;
@@ -161,15 +160,17 @@ impl World {
             grants: Grants {
                 kms: bakery::Clients::fixed(self.kms("kms:DescribeKey", &self.owner_keys)),
                 stack: STACK.to_owned(),
-                receiver: receiver_role(),
+                settings: settings(),
                 retiring: REVOKE_ROLE.to_owned(),
                 here: here(),
             },
             store: self.bucket.store(),
             here: here(),
             stack: STACK.to_owned(),
-            allowed: AllowedReceivers::new(self.allowed),
-            allows_share_only: self.allows_share_only,
+            limits: match self.refusal("ssm:GetParameter of the limits") {
+                Some(code) => mocks::limits(Err(code)),
+                None => mocks::allowing(self.allowed, self.allows_share_only),
+            },
         }
     }
 

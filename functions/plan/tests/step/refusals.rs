@@ -27,6 +27,20 @@ async fn every_call_tells_what_aws_said_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn limits_that_cannot_be_read_plan_nothing() {
+    for (code, kind) in [
+        ("ThrottlingException", ErrorKind::Throttled),
+        ("ParameterNotFound", ErrorKind::Unexpected),
+        ("AccessDeniedException", ErrorKind::AccessDenied),
+    ] {
+        let world = World { refusals: vec![("ssm:GetParameter of the limits", code)], ..World::default() };
+        let error = world.plan(request()).await.expect_err(code);
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(world.bucket.changes().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn the_snapshots_of_an_existing_image_must_be_seen() {
     let mut world = World { images: vec![looks::image(IMAGE, "available", &SNAPSHOTS, &[])], ..World::default() };
     world.refusals.push(("ec2:DescribeSnapshots", "RequestLimitExceeded"));

@@ -44,6 +44,16 @@ async fn where_a_grant_is_refused_what_can_be_seen_decides() {
 }
 
 #[tokio::test]
+async fn whom_the_stack_does_not_allow_any_more_is_granted_nothing_even_to_learn_an_id() {
+    let calls = [lists(vec![("g1", NAME)]), revokes(KEYS[0], "g1"), looks("g1", false)];
+    assert_eq!(call(failed(Some("NotAllowed")), &calls.each_ref()).await.expect("it is gone"), revoked(1));
+    assert_eq!(call(failed(Some("NotAllowed")), &[&lists(Vec::new())]).await.expect("there is none"), revoked(0));
+    // KMS may have refused the second key when the first was granted.
+    let calls = [creates("g1"), revokes(KEYS[0], "g1"), looks("g1", false)];
+    assert_eq!(call(failed(Some("AccessDenied")), &calls.each_ref()).await.expect("it is gone"), revoked(1));
+}
+
+#[tokio::test]
 async fn a_grant_that_may_be_there_is_come_back_for() {
     for (code, kind) in
         [("ThrottlingException", ErrorKind::Throttled), ("KMSInternalException", ErrorKind::Unavailable)]
@@ -61,6 +71,7 @@ async fn an_image_that_is_not_encrypted_has_no_grants() {
         image_id: id(IMAGE),
         kms_key_ids: Vec::new(),
         grants: None,
+        failure: None,
     };
     assert_eq!(call(input, &[]).await.expect("nothing to do"), revoked(0));
 }

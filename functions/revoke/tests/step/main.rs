@@ -5,7 +5,7 @@ mod delivery;
 mod failed;
 
 use ami_bakery_tests::mocks::{self, MatchAny, Sequential, answers, refused};
-use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here, id, receiver_role, region, run};
+use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here, id, region, run, settings};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantOutput};
 use aws_sdk_kms::operation::list_grants::{ListGrantsError, ListGrantsOutput};
@@ -14,6 +14,7 @@ use aws_sdk_kms::operation::revoke_grant::{RevokeGrantError, RevokeGrantOutput};
 use aws_sdk_kms::types::GrantListEntry;
 use aws_smithy_mocks::{Rule, mock};
 use bakery::grants::{Grant, Grants};
+use bakery::plan::Failure;
 use bakery::{ErrorKind, StepError};
 use revoke::{Clients, Input, Output, handle};
 
@@ -21,7 +22,7 @@ const NAME: &str = "ami-bakery/ami-bakery/web-1/222222222222/us-east-1";
 
 fn clients(kms: Client) -> Clients {
     let (kms, retiring) = (bakery::Clients::fixed(kms), REVOKE_ROLE.to_owned());
-    Clients { grants: Grants { kms, stack: STACK.to_owned(), receiver: receiver_role(), retiring, here: here() } }
+    Clients { grants: Grants { kms, stack: STACK.to_owned(), settings: settings(), retiring, here: here() } }
 }
 
 /// Exactly these calls, in this order.
@@ -40,17 +41,25 @@ fn known(grants: &[(&str, &str)]) -> Input {
         image_id: id(IMAGE),
         kms_key_ids: grants.iter().map(|(key, _)| id(key)).collect(),
         grants: Some(grants.iter().map(grant).collect()),
+        failure: None,
     }
 }
 
 /// The grants of one delivery, whose ids are lost.
 fn lost() -> Input {
+    failed(None)
+}
+
+/// The same, of a delivery that has failed of this.
+fn failed(error: Option<&str>) -> Input {
+    let failure = |error: &str| Failure { error: error.to_owned(), cause: "why".to_owned(), also: None };
     Input::Delivery {
         run: run("web-1"),
         delivery: delivery(),
         image_id: id(IMAGE),
         kms_key_ids: vec![id(KEYS[0])],
         grants: None,
+        failure: error.map(failure),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `share` against a mocked EC2 that remembers permissions, and the stack's bucket.
 
 mod keep;
+mod limits;
 mod refusals;
 mod share;
 mod standing;
@@ -23,8 +24,8 @@ use aws_sdk_ec2::operation::modify_snapshot_attribute::{ModifySnapshotAttributeE
 use aws_sdk_ec2::types::{CreateVolumePermission, LaunchPermission, PermissionGroup};
 use aws_smithy_mocks::mock;
 use bakery::ledger::Sharing;
+use bakery::limits::LimitsParameter;
 use bakery::plan::Delivery;
-use bakery::settings::AllowedReceivers;
 use bakery::store::{deliveries_key, sharing_key};
 use bakery::{ErrorKind, StepError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,14 +86,13 @@ impl World {
         Some(serde_json::from_value(record).expect("as the function writes it"))
     }
 
+    /// The stack allows everyone everything.
     async fn call(&self, mode: Mode, of_run: &str) -> Result<usize, StepError> {
-        let clients = Clients {
-            ec2: bakery::Clients::fixed(self.ec2()),
-            store: self.bucket.store(),
-            owner: id(OWNER),
-            allowed: AllowedReceivers::new("*"),
-        };
-        self.call_with(&clients, mode, of_run).await
+        self.call_with(&self.clients(mocks::allowing("*", true)), mode, of_run).await
+    }
+
+    fn clients(&self, limits: LimitsParameter) -> Clients {
+        Clients { ec2: bakery::Clients::fixed(self.ec2()), store: self.bucket.store(), owner: id(OWNER), limits }
     }
 
     async fn call_with(&self, clients: &Clients, mode: Mode, of_run: &str) -> Result<usize, StepError> {

@@ -83,21 +83,6 @@ async fn who_needs_no_copy_gets_no_permission() {
 }
 
 #[tokio::test]
-async fn who_is_not_among_the_stack_s_receivers_gets_nothing_and_neither_does_anyone() {
-    let world = World::with(&both());
-    let clients = Clients {
-        ec2: bakery::Clients::fixed(world.ec2()),
-        store: world.bucket.store(),
-        owner: id(OWNER),
-        allowed: AllowedReceivers::new(RECEIVERS[0]),
-    };
-    let error = world.call_with(&clients, Input::Share, "web-1").await.expect_err("one is a stranger");
-    assert_eq!(error.kind, ErrorKind::AccessDenied);
-    assert!(error.message.contains(RECEIVERS[1]) && error.message.contains("ReceiverAccounts"), "{error}");
-    assert!(world.bucket.changes().is_empty());
-}
-
-#[tokio::test]
 async fn a_thousand_receivers_cost_a_call_for_each_five_hundred() {
     let deliveries: Vec<_> = (0..1001).map(|n| delivery_to(n, &format!("{n:012}"))).collect();
     let world = World::with(&deliveries);

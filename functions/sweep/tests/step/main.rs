@@ -9,7 +9,7 @@ use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
 use ami_bakery_tests::looks::{self, COPY_TAGS};
 use ami_bakery_tests::mocks::{self, MatchAny, answers, refused};
 use ami_bakery_tests::samples::{
-    IMAGE, KEYS, REVOKE_ROLE, SNAPSHOTS, STACK, at, bake, delivery, here, id, receiver_role, region, run,
+    IMAGE, KEYS, REVOKE_ROLE, SNAPSHOTS, STACK, at, bake, delivery, here, id, region, run, settings,
 };
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_ec2::types::{Image, LaunchPermission};
@@ -63,7 +63,7 @@ impl World {
             grants: Grants {
                 kms: bakery::Clients::fixed(self.kms()),
                 stack: STACK.to_owned(),
-                receiver: receiver_role(),
+                settings: settings(),
                 retiring: REVOKE_ROLE.to_owned(),
                 here: here(),
             },

@@ -5,6 +5,7 @@ import datetime
 import functools
 import threading
 
+from ..accounts import PARTITION
 from .. import accounts
 from ..whereabouts import here
 from ..wire import without_connection
@@ -61,7 +62,7 @@ def _clients(application):
         return made
 
     def boto_client_for(region, service, state_credentials=None):
-        role = state_credentials.role_arn if state_credentials else f"arn:aws:iam::{accounts.OWNER}:role/states"
+        role = state_credentials.role_arn if state_credentials else f"arn:{PARTITION}:iam::{accounts.OWNER}:role/states"
         with lock:
             return client(region, service, role)
 

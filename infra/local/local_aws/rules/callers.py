@@ -7,6 +7,7 @@ from moto.iam.models import iam_backends
 from local_aws.accounts import sessions
 from local_aws.needed import needed
 
+from ..accounts import PARTITION
 from . import pages, policies
 from .registry import rule
 from .switches import switch
@@ -27,7 +28,7 @@ class Caller:
 
     @property
     def root(self):
-        return f"arn:aws:iam::{self.account}:root"
+        return f"arn:{PARTITION}:iam::{self.account}:root"
 
     @property
     def names(self):
@@ -104,7 +105,7 @@ def _outside_session(session, action, resource, context):
 def caller_of(response):
     """The caller of a request that moto is answering."""
     account, key_id = response.current_account, response.access_key
-    iam = iam_backends[account]["aws"]
+    iam = iam_backends[account][PARTITION]
     role_arn = getattr(iam.access_keys.get(key_id), "role_arn", None)
     if role_arn:
         session = sessions.of(key_id)
@@ -113,14 +114,14 @@ def caller_of(response):
     user = iam.get_user_from_access_key_id(key_id)
     if user:
         return Caller(account, user.arn, user.arn, _statements(user))
-    return Caller(account, f"arn:aws:iam::{account}:root", f"arn:aws:iam::{account}:root")
+    return Caller(account, f"arn:{PARTITION}:iam::{account}:root", f"arn:{PARTITION}:iam::{account}:root")
 
 
 def service_in_role(role_arn, session_name):
     """A service of AWS that acts in the name of a role."""
     account = role_arn.split(":")[4]
-    arn = f"arn:aws:sts::{account}:assumed-role/{role_arn.rpartition('/')[2]}/{session_name}"
-    return Caller(account, arn, role_arn, *_of_role(iam_backends[account]["aws"], role_arn))
+    arn = f"arn:{PARTITION}:sts::{account}:assumed-role/{role_arn.rpartition('/')[2]}/{session_name}"
+    return Caller(account, arn, role_arn, *_of_role(iam_backends[account][PARTITION], role_arn))
 
 
 def _of_role(iam, role_arn):
@@ -149,7 +150,7 @@ def internal_id(arn):
     """The id behind the ARN of a role, which another role of the same name does not have."""
     if ":role/" not in arn:
         return None
-    roles = list(iam_backends[arn.split(":")[4]]["aws"].get_roles())
+    roles = list(iam_backends[arn.split(":")[4]][PARTITION].get_roles())
     return next((role.id for role in roles if role.arn == arn), None)
 
 
@@ -157,7 +158,7 @@ def principal_exists(arn):
     """Whether IAM, in the account that the ARN names, knows this role or user."""
     _, _, service, _, account, name = arn.split(":", 5)
     if service == "sts":
-        return name.split("/")[1] in {role.name for role in iam_backends[account]["aws"].get_roles()}
+        return name.split("/")[1] in {role.name for role in iam_backends[account][PARTITION].get_roles()}
     if name.startswith("role/"):
-        return any(role.arn == arn for role in iam_backends[account]["aws"].get_roles())
-    return any(user.arn == arn for user in list(iam_backends[account]["aws"].users.values()))
+        return any(role.arn == arn for role in iam_backends[account][PARTITION].get_roles())
+    return any(user.arn == arn for user in list(iam_backends[account][PARTITION].users.values()))

@@ -1,5 +1,6 @@
 """What a call of Run Command needs leave for."""
 
+from ..accounts import PARTITION
 from . import pages
 from .policies import ALL
 from .registry import rule
@@ -13,11 +14,11 @@ def send_command(response):
     ask, region, account = response._get_param, response.region, response.current_account
     name = ask("DocumentName") or "*"
     owner = "" if name.startswith(("AWS-", "AWSEC2-")) else account
-    document = name if name.startswith("arn:") else f"arn:aws:ssm:{region}:{owner}:document/{name}"
+    document = name if name.startswith("arn:") else f"arn:{PARTITION}:ssm:{region}:{owner}:document/{name}"
     ids = ask("InstanceIds", [])
     for target in ask("Targets", []):
         ids = ids + (target["Values"] if target["Key"].lower() == "instanceids" else ["*"])
-    instances = [(f"arn:aws:ec2:{region}:{account}:instance/{one}", _tags(account, region, one)) for one in ids]
+    instances = [(f"arn:{PARTITION}:ec2:{region}:{account}:instance/{one}", _tags(account, region, one)) for one in ids]
     return [("SendCommand", document, {}), *(("SendCommand", arn, keys) for arn, keys in instances)]
 
 

@@ -5,6 +5,7 @@ import re
 
 from botocore.session import get_session
 
+from ..accounts import PARTITION
 from . import pages
 from .errors import ec2
 from .hidden_codes import hidden_of
@@ -13,7 +14,7 @@ from .switches import switch
 from .visibility import may_launch
 from .world import find_image
 
-REGIONS = set(get_session().get_available_regions("ec2"))
+REGIONS = set(get_session().get_available_regions("ec2", PARTITION))
 FROM_MARKETPLACE = "Images from AWS Marketplace cannot be copied to another AWS account."
 TOKEN = re.compile(r"[\x21-\x7e]{1,128}")
 

@@ -1,5 +1,6 @@
 """What EBS needs of KMS keys, on behalf of whoever copies, images or launches."""
 
+from ..accounts import PARTITION
 from . import pages
 from .grant_calls import add
 from .key_access import may
@@ -60,7 +61,7 @@ OWN_OPERATIONS = ["Decrypt", "Encrypt", "GenerateDataKeyWithoutPlaintext", "ReEn
 
 def ebs_grant(key, user_id, resource_id, account):
     """Makes a grant of EBS's own on behalf of an account: for what uses the key, constrained to what it is used on."""
-    principal = f"arn:aws:sts::{account}:assumed-role/aws:ec2-infrastructure/{user_id}"
+    principal = f"arn:{PARTITION}:sts::{account}:assumed-role/aws:ec2-infrastructure/{user_id}"
     subset = {"EncryptionContextSubset": {"aws:ebs:id": resource_id}}
     return add(key, None, principal, OWN_OPERATIONS, subset, f"ec2.{key.region}.amazonaws.com", account)
 

@@ -16,6 +16,11 @@ from .world import find_key, grants_everywhere
 PRINCIPAL = re.compile(r"arn:aws[\w-]*:(iam|sts)::(\d{12}):(root|(user|role|federated-user|assumed-role)/.+)")
 
 
+def direct():
+    """kms:GrantIsForAWSResource in a call that no AWS service makes for somebody."""
+    return "false" if switch("direct-grants-have-resource-key") else None
+
+
 def create_grant(response):
     ask = response._get_param
     name, operations, constraints = ask("Name"), ask("Operations") or [], ask("Constraints") or {}
@@ -32,7 +37,7 @@ def create_grant(response):
         GranteePrincipal=grantee,
         RetiringPrincipal=retiring,
         GrantConstraintType=constraint_type or None,
-        GrantIsForAWSResource="false",
+        GrantIsForAWSResource=direct(),
     )
     grants.check_operations_of_key(key, operations)
     grants.check_parent(how, operations, constraints)
@@ -108,7 +113,7 @@ def _dry_run(response):
 
 
 def revoke_grant(response):
-    key, _ = key_for(response, "RevokeGrant", foreign=True, GrantIsForAWSResource="false")
+    key, _ = key_for(response, "RevokeGrant", foreign=True, GrantIsForAWSResource=direct())
     _dry_run(response)
     remove(key, response._get_param("GrantId"))
     return json.dumps(None)

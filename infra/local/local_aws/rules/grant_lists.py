@@ -5,13 +5,14 @@ import json
 from . import access, pages
 from .callers import caller_of
 from .errors import denied, kms
+from .grant_calls import direct
 from .keys import UNSEEN, key_for
 from .registry import rule
 from .world import grants_everywhere
 
 
 def list_grants(response):
-    key, _ = key_for(response, "ListGrants", foreign=True, GrantIsForAWSResource="false")
+    key, _ = key_for(response, "ListGrants", foreign=True, GrantIsForAWSResource=direct())
     found = list(key.grants.values())
     return _page(response, _filtered(found, response._get_param("GrantId"), response._get_param("GranteePrincipal")))
 

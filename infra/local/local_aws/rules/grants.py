@@ -3,6 +3,7 @@
 import re
 import uuid
 
+from ..accounts import PARTITION
 from . import pages
 from .callers import internal_id, principal_exists
 from .errors import kms
@@ -69,7 +70,7 @@ class Grant:
             "CreationDate": self.made_at,
             "GranteePrincipal": _shown(self),
             "RetiringPrincipal": self.retiring_principal,
-            "IssuingAccount": f"arn:aws:iam::{self.issuer}:root",
+            "IssuingAccount": f"arn:{PARTITION}:iam::{self.issuer}:root",
             "Operations": self.operations,
             "Constraints": self.constraints,
         }

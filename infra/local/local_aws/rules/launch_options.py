@@ -2,6 +2,7 @@
 
 from moto.iam.models import iam_backends
 
+from ..accounts import PARTITION
 from . import pages, tags
 from .errors import ec2
 from .registry import rule
@@ -29,7 +30,7 @@ def _kinds(kind):
 def profile_of(response):
     """The instance profile that the call names by name or ARN; None if it names none, or one that is not there."""
     asked = response._get_param("IamInstanceProfile", {})
-    profiles = list(iam_backends[response.current_account]["aws"].instance_profiles.values())
+    profiles = list(iam_backends[response.current_account][PARTITION].instance_profiles.values())
     named = {"name": asked.get("Name"), "arn": asked.get("Arn")}
     wanted = {attribute: value for attribute, value in named.items() if value}
     found = (one for one in profiles if all(getattr(one, name) == value for name, value in wanted.items()))

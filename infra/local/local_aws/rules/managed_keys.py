@@ -5,6 +5,8 @@ import json
 from moto.kms import models
 from moto.kms.models import Key, KmsBackend
 
+from ..accounts import PARTITION
+
 _make_default_key, _make_private_key = KmsBackend._generate_default_keys, models.generate_private_key
 
 
@@ -33,7 +35,7 @@ def _through_service(key, service):
 
 def _look_only(key):
     actions = ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"]
-    root = f"arn:aws:iam::{key.account_id}:root"
+    root = f"arn:{PARTITION}:iam::{key.account_id}:root"
     return {"Effect": "Allow", "Principal": {"AWS": root}, "Action": actions, "Resource": "*"}
 
 

@@ -7,13 +7,14 @@ Each function answers (action, ARN, condition keys) for all that must be allowed
 
 from urllib.parse import unquote
 
+from ..accounts import PARTITION
 from . import command_needs, pages
 from .policies import ALL, ANY
 from .registry import rule
 
 
 def _arn(service, response, name):
-    return f"arn:aws:{service}:{response.region}:{response.current_account}:{name}"
+    return f"arn:{PARTITION}:{service}:{response.region}:{response.current_account}:{name}"
 
 
 @rule("states-permission", pages.actions("awsstepfunctions"), without=())

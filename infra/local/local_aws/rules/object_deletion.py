@@ -6,6 +6,7 @@ import xmltodict
 from moto.core.responses import ActionResult
 from moto.s3.responses import S3Response
 
+from ..accounts import PARTITION
 from . import access, pages
 from .callers import caller_of
 from .registry import rule
@@ -50,7 +51,7 @@ def _each_by_itself(delete):
 def _error(response, bucket, wanted):
     """What the answer says of an object that the caller may not delete, None if it may."""
     caller, key, version = caller_of(response), wanted["Key"], wanted.get("VersionId")
-    action, resource = f"s3:DeleteObject{'Version' if version else ''}", f"arn:aws:s3:::{bucket}/{key}"
+    action, resource = f"s3:DeleteObject{'Version' if version else ''}", f"arn:{PARTITION}:s3:::{bucket}/{key}"
     because = caller.is_limited and _refusal(caller, action, resource, {"aws:requestedregion": response.region})
     if not because:
         return None

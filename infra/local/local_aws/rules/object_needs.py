@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actio
 
 from urllib.parse import unquote
 
+from ..accounts import PARTITION
 from . import pages
 from .policies import ALL
 from .registry import rule
@@ -36,7 +37,7 @@ def s3(operation, response):
     under a prefix."""
     if operation == "DeleteObjects":
         return []  # answers for each object by itself
-    action, bucket = ACTIONS.get(operation, operation), f"arn:aws:s3:::{response.bucket_name}"
+    action, bucket = ACTIONS.get(operation, operation), f"arn:{PARTITION}:s3:::{response.bucket_name}"
     if action == "ListAllMyBuckets":
         return [(action, ALL, {})]
     query = response.querystring
@@ -46,11 +47,15 @@ def s3(operation, response):
         return [(action, bucket, listed if action == "ListBucket" else {})]
     versioned = f"{action}Version" if "versionId" in query and action in VERSIONED else action
     source = response.headers.get("x-amz-copy-source")
-    read = [("GetObject", f"arn:aws:s3:::{unquote(source).partition('?')[0].removeprefix('/')}", {})] if source else []
+    read = (
+        [("GetObject", f"arn:{PARTITION}:s3:::{unquote(source).partition('?')[0].removeprefix('/')}", {})]
+        if source
+        else []
+    )
     return [*read, (versioned, f"{bucket}/{key}", {})]
 
 
 @rule("missing-object-needs-list", pages.MISSING_OBJECT, without=())
 def missing(operation, response):
     """Who may not list a bucket is not told that an object is missing, but refused."""
-    return [("ListBucket", f"arn:aws:s3:::{response.bucket_name}", {})]
+    return [("ListBucket", f"arn:{PARTITION}:s3:::{response.bucket_name}", {})]

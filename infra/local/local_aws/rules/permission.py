@@ -7,6 +7,7 @@ import functools
 
 from moto.ec2.models import ec2_backends
 
+from ..accounts import PARTITION
 from . import launch_permission, pages, policies
 from .callers import caller_of
 from .errors import ec2
@@ -71,7 +72,7 @@ def _tag_on_create(caller, operation, arn, context):
 
 def _arn(response, kind, name):
     account = "" if kind in WITHOUT_ACCOUNT else response.current_account
-    return f"arn:aws:ec2:{response.region}:{account}:{kind}/{name}"
+    return f"arn:{PARTITION}:ec2:{response.region}:{account}:{kind}/{name}"
 
 
 def _kind(arn):
@@ -97,7 +98,7 @@ def _named(operation, response):
     if operation == "CreateImage":
         named.append(_arn(response, "instance", ask("InstanceId") or "*"))
     if operation == "CopyImage":
-        named.append(f"arn:aws:ec2:{ask('SourceRegion')}::image/{ask('SourceImageId')}")
+        named.append(f"arn:{PARTITION}:ec2:{ask('SourceRegion')}::image/{ask('SourceImageId')}")
     if operation in ("CreateTags", "DeleteTags"):
         kinds = {"ami": "image", "snap": "snapshot", "i": "instance", "vol": "volume"}
         named += [_arn(response, kinds.get(one.split("-")[0], "*"), one) for one in ask("Resources", [])]

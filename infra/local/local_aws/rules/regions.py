@@ -3,6 +3,7 @@
 from moto.core.responses import ActionResult
 from moto.ec2.models.availability_zones_and_regions import Region, RegionsAndZonesBackend
 
+from ..accounts import PARTITION, partition_of
 from . import pages
 from .registry import rule
 from .switches import switch
@@ -28,7 +29,7 @@ def enabled():
 def describe_regions(response):
     response.error_on_dryrun()
     found = response.ec2_backend.describe_regions(response._get_param("RegionNames", []))
-    found = [_seen_by(response.current_account, region) for region in found]
+    found = [_seen_by(response.current_account, region) for region in found if _here(region)]
     everything = response._get_param("AllRegions", False)
     return ActionResult({"Regions": [one for one in found if everything or _usable(one)]})
 
@@ -38,6 +39,12 @@ def _seen_by(account, region):
     """A Region that has to be enabled is opted-in in the accounts that have enabled it. (A control.)"""
     is_enabled = region.opt_in_status == "not-opted-in" and region.name in _enabled.get(account, ())
     return Region(region.name, region.endpoint, "opted-in") if is_enabled else region
+
+
+@rule("regions-of-one-partition", f"{pages.IAM_GUIDE}reference-arns.html", without=True)
+def _here(region):
+    """Regions of other partitions are not listed, not even with AllRegions."""
+    return partition_of(region.name) == PARTITION
 
 
 @rule("regions-not-enabled", pages.ec2("DescribeRegions"), without=True)

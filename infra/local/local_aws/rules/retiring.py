@@ -2,6 +2,7 @@
 
 from moto.core.responses import ActionResult, EmptyResult
 
+from ..accounts import PARTITION
 from . import lifecycle, pages, recycle_bin, telling
 from .callers import caller_of
 from .errors import ec2
@@ -62,7 +63,7 @@ def _skipped():
 @rule("deregister-needs-delete-permission", pages.ec2("DeleteSnapshotReturnCode"), without=True)
 def _may_delete(snapshot, caller):
     """Without ec2:DeleteSnapshot the snapshots stay, and the call says so while it succeeds."""
-    arn = f"arn:aws:ec2:{snapshot.ec2_backend.region_name}::snapshot/{snapshot.id}"
+    arn = f"arn:{PARTITION}:ec2:{snapshot.ec2_backend.region_name}::snapshot/{snapshot.id}"
     context = {"ec2:region": snapshot.ec2_backend.region_name, "aws:requestedregion": snapshot.ec2_backend.region_name}
     tags = snapshot.ec2_backend.tags.get(snapshot.id, {})
     context |= {f"{prefix}:resourcetag/{key.lower()}": tags[key] for key in tags for prefix in ("aws", "ec2")}

@@ -9,6 +9,7 @@ from moto.iam.models import iam_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from ..accounts import PARTITION
 from . import access, policies
 from .callers import service_in_role
 
@@ -63,7 +64,9 @@ def resource_allows(principal, arn, context):
 
 
 def _role(arn):
-    return next((role for role in list(iam_backends[arn.split(":")[4]]["aws"].roles.values()) if role.arn == arn), None)
+    return next(
+        (role for role in list(iam_backends[arn.split(":")[4]][PARTITION].roles.values()) if role.arn == arn), None
+    )
 
 
 def _function_policy(region, account, arn):

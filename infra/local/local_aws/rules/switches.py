@@ -36,6 +36,11 @@ SWITCHES = {
     "root-grantee-must-exist": Switch(False, "a grant to the root of an account that was never seen is refused"),
     "create-image-key-operations": Switch("", "KMS operations that CreateImage of encrypted volumes needs"),
     "copy-failure-code": Switch("Client.InvalidKMSKey.Inaccessible", "StateReason code of a copy without its key"),
+    "direct-grants-have-resource-key": Switch(
+        True,
+        "kms:GrantIsForAWSResource is false in direct calls of CreateGrant, ListGrants and RevokeGrant, and not absent; "
+        "assumed, AWS's pages do not say",
+    ),
     "sharer-needs-key": Switch(True, "ModifySnapshotAttribute needs kms:DescribeKey on the snapshot's key"),
     "grant-seconds": Switch(3.0, "how long a new grant is not seen by those who use the key"),
     "revoke-seconds": Switch(3.0, "how long a revoked grant may still be used"),

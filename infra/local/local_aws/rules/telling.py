@@ -11,6 +11,7 @@ from moto.ec2.models.tags import TagBackend
 from local_aws import events
 from local_aws.clock import clock
 
+from ..accounts import PARTITION
 from . import world
 from .images import Image
 from .snapshots import Snapshot
@@ -75,7 +76,7 @@ def tell_of_image(image, state):
         "State": state,
         "ErrorMessage": image.failure["Message"] if state == "failed" else "",
     }
-    arn = f"arn:aws:ec2:{image.ec2_backend.region_name}::image/{image.id}"
+    arn = f"arn:{PARTITION}:ec2:{image.ec2_backend.region_name}::image/{image.id}"
     _emit(image.ec2_backend, "EC2 AMI State Change", arn, detail)
 
 
@@ -112,7 +113,7 @@ def _source(snapshot):
     source = snapshot.copied_from
     if source:
         return _snapshot_arn(source)
-    return f"arn:aws:ec2::{snapshot.ec2_backend.region_name}:volume/{snapshot.volume.id}"
+    return f"arn:{PARTITION}:ec2::{snapshot.ec2_backend.region_name}:volume/{snapshot.volume.id}"
 
 
 def tell_of_sharing(snapshot, account):
@@ -133,7 +134,7 @@ def tell_of_sharing(snapshot, account):
 
 def _snapshot_arn(snapshot):
     """AWS writes the Region where an ARN has its account."""
-    return f"arn:aws:ec2::{snapshot.ec2_backend.region_name}:snapshot/{snapshot.id}"
+    return f"arn:{PARTITION}:ec2::{snapshot.ec2_backend.region_name}:snapshot/{snapshot.id}"
 
 
 def _written(seconds):
@@ -154,7 +155,7 @@ def _follow_course(instance):
 def _instance(instance, state):
     """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instance-state-changes.html"""
     backend = instance.ec2_backend
-    arn = f"arn:aws:ec2:{backend.region_name}:{backend.account_id}:instance/{instance.id}"
+    arn = f"arn:{PARTITION}:ec2:{backend.region_name}:{backend.account_id}:instance/{instance.id}"
     detail = {"instance-id": instance.id, "state": state}
     _emit(backend, "EC2 Instance State-change Notification", arn, detail)
 
@@ -188,7 +189,7 @@ def _tell_of_tags(backend, kind, resource_id, keys, tags):
         "version": version,
         "tags": tags,
     }
-    arn = f"arn:aws:ec2:{backend.region_name}:{backend.account_id}:{kind}/{resource_id}"
+    arn = f"arn:{PARTITION}:ec2:{backend.region_name}:{backend.account_id}:{kind}/{resource_id}"
     events.emit(backend.account_id, backend.region_name, "aws.tag", "Tag Change on Resource", [arn], detail)
 
 
