@@ -12,6 +12,7 @@ pub mod ids;
 pub mod images;
 #[cfg(feature = "ec2")]
 pub mod instances;
+pub mod key_errors;
 pub mod ledger;
 pub mod names;
 pub mod outcome;

@@ -327,7 +327,8 @@ fn network(has: &[&'static str]) -> [aws_smithy_mocks::Rule; 4] {
     });
     let subnets = answers(mock!(Client::describe_subnets), move |asked| {
         if !subnet {
-            return Err(DescribeSubnetsError::generic(refused("InvalidSubnetID.NotFound")));
+            let code = world.refusal("ec2:DescribeSubnets").unwrap_or("InvalidSubnetID.NotFound");
+            return Err(DescribeSubnetsError::generic(refused(code)));
         }
         let found = Subnet::builder().set_subnet_id(asked.subnet_ids().first().cloned()).vpc_id("vpc-1").build();
         Ok(DescribeSubnetsOutput::builder().subnets(found).build())

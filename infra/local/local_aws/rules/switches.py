@@ -36,6 +36,15 @@ SWITCHES = {
     "root-grantee-must-exist": Switch(False, "a grant to the root of an account that was never seen is refused"),
     "create-image-key-operations": Switch("", "KMS operations that CreateImage of encrypted volumes needs"),
     "copy-failure-code": Switch("Client.InvalidKMSKey.Inaccessible", "StateReason code of a copy without its key"),
+    "launch-key-failure-code": Switch(
+        "Client.InvalidKMSKey.InvalidState",
+        "StateReason code of an instance whose volumes' keys cannot be used; AWS's page has Client.InternalError",
+    ),
+    "copy-image-describes-key": Switch(
+        True,
+        "CopyImage by who may not describe the key of the copy is refused at once, as CopySnapshot is, and does not fail "
+        "later as its page says",
+    ),
     "sharer-needs-key": Switch(True, "ModifySnapshotAttribute needs kms:DescribeKey on the snapshot's key"),
     "grant-seconds": Switch(3.0, "how long a new grant is not seen by those who use the key"),
     "revoke-seconds": Switch(3.0, "how long a revoked grant may still be used"),
