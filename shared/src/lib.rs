@@ -3,6 +3,8 @@
 
 pub mod aws;
 pub mod cost;
+#[cfg(feature = "kms")]
+pub mod delegated_grants;
 pub mod error;
 pub mod form;
 #[cfg(feature = "kms")]

@@ -1,6 +1,6 @@
 """ModifySnapshotAttribute."""
 
-from accounts import OTHER, OWNER, RECEIVER, allow, policy_for, refused
+from accounts import OTHER, OWNER, RECEIVER, allow, refused
 
 
 def modify(aws, snapshot, add=(), remove=(), role=None):
@@ -93,7 +93,9 @@ def test_sharer_sees_default_key(aws, switches):
     denied = {"Effect": "Deny", "Action": "kms:DescribeKey", "Resource": default}
     role = aws.role(OWNER, "Sharer", [allow("ec2:*", "kms:*"), denied])
     for ask in ({"add": receiver}, {"remove": receiver}):
-        assert refused("AuthFailure", modify, aws, snapshot, role=role, **ask) == f"Not authorized to use key {default} "
+        assert (
+            refused("AuthFailure", modify, aws, snapshot, role=role, **ask) == f"Not authorized to use key {default} "
+        )
     switches("sharer-needs-key", False)
     modify(aws, snapshot, receiver, role=role)
 

@@ -1,6 +1,6 @@
 //! Takes grants back and proves it: those of one delivery, all that a run still has in a Region, or those that stand.
 
-use bakery::grants::{Grant, Grants, Wanted};
+use bakery::grants::{Grant, Grants, Issuer, Wanted};
 use bakery::ids::{Holder, ImageId, KeyArn};
 use bakery::outcome::StrangeGrant;
 use bakery::plan::{Delivery, PlannedRegion, Run, StandingImage};
@@ -50,7 +50,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
         Input::Delivery { grants: Some(known), .. } => known,
         Input::Delivery { run, delivery, image_id, kms_key_ids, grants: None } => {
             let mut found = Vec::new();
-            for wanted in grants.wanted(&run.name, &image_id, &delivery, &kms_key_ids) {
+            let wanted = grants.wanted(&run.name, &image_id, &delivery, &kms_key_ids);
+            for wanted in grants.openings(&run.name, &delivery, &kms_key_ids).into_iter().chain(wanted) {
                 found.extend(lost(grants, &wanted).await?);
             }
             found
@@ -88,8 +89,12 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
 }
 
 /// The grant, if its id was lost with the answer. `ListGrants` may not show it yet, so the
-/// named `CreateGrant` is repeated: it gives the grant that is there, or one that is revoked right away.
+/// named `CreateGrant` is repeated: it gives the grant that is there, or one that is revoked right away. What a receiver's
+/// role was to make can only be looked for: the same call by the owner would make another.
 async fn lost(grants: &Grants, wanted: &Wanted) -> Result<Vec<Grant>, StepError> {
+    if wanted.issuer == Issuer::Receiver {
+        return grants.listed(&wanted.kms_key_id, |found| found == wanted.name).await;
+    }
     match grants.create(wanted).await {
         Ok(grant) => Ok(vec![grant]),
         // Come back: it may be there.

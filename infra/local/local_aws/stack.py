@@ -47,7 +47,11 @@ def deploy(infra, built, receivers):
         template = _yaml(infra / "receiver.yaml")
         for account in receivers:
             sealer = f"arn:aws:iam::{account}:role/{SEALER}"
-            chosen = {"OwnerAccountId": accounts.OWNER, "InstanceProfileRoleArn": sealer}
+            chosen = {
+                "OwnerAccountId": accounts.OWNER,
+                "InstanceProfileRoleArn": sealer,
+                "AllowAutoScaling": "true",
+            }
             _sealer(account)
             create(account, RECEIVER_STACK, template, _parameters(template, chosen))
 
