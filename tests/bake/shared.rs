@@ -1,7 +1,9 @@
 //! Receivers that launch from the owner's image instead of having a copy, until that is taken back.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{REGIONS, World, grants, images, instance, key, launched, shared_with};
+use ami_bakery_tests::world::{
+    GROUP_ROLE, REGIONS, World, grants, images, instance, key, launched, make_group_role, shared_with,
+};
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::InstanceType;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -147,33 +149,17 @@ async fn an_audit_tells_what_is_open_and_who_gave_it() {
     assert_eq!((&audit.output["GrantCount"], &audit.output["ImageCount"]), (&json!(0), &json!(1)), "{audit:?}");
 }
 
-/// Auto Scaling's service-linked role: what AWS lets it do is fixed, and nothing of KMS.
-const GROUP: &str =
-    "arn:aws:iam::333333333333:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
-
-/// Has it made, as the first Auto Scaling group of an account does.
-async fn make_role_of_auto_scaling(world: &World) {
-    let account = world.aws.account(RECEIVERS[1], REGION).await;
-    let role = "RoleName=AWSServiceRoleForAutoScaling";
-    let trust = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"autoscaling.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-    let path = "Path=/aws-service-role/autoscaling.amazonaws.com/";
-    account.iam(&format!("Action=CreateRole&{role}&{path}&AssumeRolePolicyDocument={trust}"));
-    // https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AutoScalingServiceRolePolicy.html
-    let fixed = r#"{"Statement":[{"Effect":"Allow","Action":["ec2:Describe*","ec2:RunInstances","ec2:CreateTags"],"Resource":"*"}]}"#;
-    account.iam(&format!("Action=PutRolePolicy&{role}&PolicyName=fixed&PolicyDocument={fixed}"));
-}
-
 fn for_auto_scaling(instance: &str) -> Value {
     json!({
         "InstanceId": instance,
-        "Receivers": [{"AccountId": RECEIVERS[1], "Route": "ShareOnly", "Grantees": [GROUP]}],
+        "Receivers": [{"AccountId": RECEIVERS[1], "Route": "ShareOnly", "Grantees": [GROUP_ROLE]}],
     })
 }
 
 #[tokio::test]
 async fn auto_scaling_launches_from_what_is_shared_until_it_is_taken_back() {
     let world = World::new().await;
-    make_role_of_auto_scaling(&world).await;
+    make_group_role(&world.aws.account(RECEIVERS[1], REGION).await);
     // The stack's own key, whose policy keeps receivers from granting to anybody but AWS's services.
     let key = world.key_behind(OWNER, "alias/ami-bakery").await;
     let instance = instance(&world.owner, &key, "group").await;
@@ -184,14 +170,14 @@ async fn auto_scaling_launches_from_what_is_shared_until_it_is_taken_back() {
     let image = outcome["ImageId"].as_str().expect("an image").to_owned();
     let found = world.owner.kms().list_grants().key_id(&key).send().await.expect("grants are listed");
     let [grant] = found.grants() else { panic!("one grant, and none to the receiver's role: {found:?}") };
-    assert_eq!(grant.grantee_principal(), Some(GROUP));
+    assert_eq!(grant.grantee_principal(), Some(GROUP_ROLE));
     assert_eq!(
         grant.issuing_account(),
         Some("arn:aws:iam::333333333333:root"),
         "a grant by the owner is of no use to it"
     );
 
-    let group = || world.aws.entered_as(GROUP, REGION);
+    let group = || world.aws.entered_as(GROUP_ROLE, REGION);
     // A grant takes a while to be seen everywhere; EC2 gives up an instance that comes too early.
     let mut state = String::new();
     for _ in 0..10 {
@@ -204,7 +190,7 @@ async fn auto_scaling_launches_from_what_is_shared_until_it_is_taken_back() {
 
     let audit = world.bake("audit-1", &json!({"Audit": {}})).await;
     let [open] = audit.output["Grants"].as_array().expect("grants").as_slice() else { panic!("one: {audit:?}") };
-    assert_eq!((&open["GranteePrincipal"], &open["Why"]), (&json!(GROUP), &json!("Standing")));
+    assert_eq!((&open["GranteePrincipal"], &open["Why"]), (&json!(GROUP_ROLE), &json!("Standing")));
     assert_eq!(open["IssuingAccount"], json!("arn:aws:iam::333333333333:root"));
 
     let revoke = json!({"Revoke": {"BakeId": "web-1", "Receivers": [{"AccountId": RECEIVERS[1]}]}});
@@ -216,7 +202,7 @@ async fn auto_scaling_launches_from_what_is_shared_until_it_is_taken_back() {
 #[tokio::test]
 async fn auto_scaling_is_not_let_in_where_the_key_s_policy_denies_it_and_nothing_is_left_open() {
     let world = World::new().await;
-    make_role_of_auto_scaling(&world).await;
+    make_group_role(&world.aws.account(RECEIVERS[1], REGION).await);
     let policy = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{OWNER}:root")}, "Action": "kms:*", "Resource": "*"},
         {
