@@ -10,6 +10,9 @@ use std::fmt;
 /// What is not shown after this many retries of `NotVisibleYet`, which take a minute, is not there.
 pub const NOT_THERE_AFTER: u32 = 20;
 
+/// What the code of an id that no resource can have ends with, such as `InvalidAMIID.Malformed`.
+const MALFORMED: &str = ".Malformed";
+
 /// What the state machine matches as `errorType`. The names are part of the contract with `bake.asl.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -138,6 +141,8 @@ impl ErrorKind {
             | "InvalidGroup.NotFound" | "Unsupported" | "UnsupportedOperation" | "OperationNotPermitted" | "ValidationError" | "ValidationException" => {
                 Self::InvalidRequest
             }
+            // The last digits of an id are a checksum: recorded on AWS in 2026 of ids of images, snapshots and volumes.
+            _ if code.ends_with(MALFORMED) => Self::InvalidRequest,
             _ => Self::Unexpected,
         }
     }
@@ -183,6 +188,13 @@ impl StepError {
     /// Whether AWS answered with this error code.
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
+    }
+
+    /// Whether AWS answered that there is no `what` of this id, or that there cannot be one: `InvalidAMIID.NotFound`,
+    /// `InvalidAMIID.Malformed`. A mistyped id is most likely the latter, since ids carry a checksum (recorded on AWS).
+    pub fn is_unknown_id(&self, what: &str) -> bool {
+        let rest = self.code.as_deref().and_then(|code| code.strip_prefix(what));
+        rest.is_some_and(|rest| rest == ".NotFound" || rest == MALFORMED)
     }
 
     /// The same error seen as another kind, where the place knows better than the code.
@@ -263,11 +275,21 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_is_mistyped_names_nothing() {
+        let coded = |code: &str| StepError { code: Some(code.to_owned()), ..StepError::new(ErrorKind::Unexpected, "") };
+        assert!(coded("InvalidAMIID.Malformed").is_unknown_id("InvalidAMIID"));
+        assert!(coded("InvalidAMIID.NotFound").is_unknown_id("InvalidAMIID"));
+        assert!(!coded("InvalidAMIID.Unavailable").is_unknown_id("InvalidAMIID"));
+        assert!(!coded("InvalidAMIID.NotFound").is_unknown_id("InvalidInstanceID"));
+    }
+
+    #[test]
     fn codes_have_the_kind_that_the_state_machine_retries() {
         assert_eq!(ErrorKind::of_code("RequestLimitExceeded"), ErrorKind::Throttled);
         assert_eq!(ErrorKind::of_code("InternalError"), ErrorKind::Unavailable);
         assert_eq!(ErrorKind::of_code("InvalidAMIID.NotFound"), ErrorKind::NotVisibleYet);
         assert_eq!(ErrorKind::of_code("UnauthorizedOperation"), ErrorKind::AccessDenied);
+        assert_eq!(ErrorKind::of_code("InvalidAMIID.Malformed"), ErrorKind::InvalidRequest);
         assert_eq!(ErrorKind::of_code("SomethingNew"), ErrorKind::Unexpected);
     }
 }

@@ -1,7 +1,7 @@
 //! The grants that a run makes on the owner's keys. `grant-key` makes them and `revoke`, when their ids are lost,
 //! repeats them to the letter: the same parameters under the same name give the same grant.
 
-use crate::ids::{BakeId, ImageId, KeyArn, Region};
+use crate::ids::{BakeId, ImageId, KeyArn, PrincipalArn, Region};
 use crate::outcome::StrangeGrant;
 use crate::plan::{Delivery, Route};
 use crate::settings::{CurrentSettings, setting};
@@ -17,6 +17,20 @@ const OPERATIONS: [GrantOperation; 7] = [
     GrantOperation::DescribeKey,
     GrantOperation::CreateGrant,
     GrantOperation::Decrypt,
+    GrantOperation::ReEncryptFrom,
+    GrantOperation::ReEncryptTo,
+    GrantOperation::GenerateDataKey,
+    GrantOperation::GenerateDataKeyWithoutPlaintext,
+];
+
+/// What Auto Scaling's guide has the account of the group grant to its service-linked role: that, and `Encrypt`. Who
+/// makes that grant by another one must hold as much.
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html>
+const OF_AUTO_SCALING: [GrantOperation; 8] = [
+    GrantOperation::DescribeKey,
+    GrantOperation::CreateGrant,
+    GrantOperation::Decrypt,
+    GrantOperation::Encrypt,
     GrantOperation::ReEncryptFrom,
     GrantOperation::ReEncryptTo,
     GrantOperation::GenerateDataKey,
@@ -67,6 +81,16 @@ pub struct Wanted {
     pub kms_key_id: KeyArn,
     pub grantee: String,
     pub name: String,
+    pub operations: &'static [GrantOperation],
+    pub issuer: Issuer,
+}
+
+/// In whose name a grant is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuer {
+    Owner,
+    /// The receiver's role, in its account's name: see [`crate::delegated_grants`].
+    Receiver,
 }
 
 /// Makes grants in the name of one stack.
@@ -104,27 +128,53 @@ impl Grants {
         delivery: &Delivery,
         keys: &[KeyArn],
     ) -> Result<Vec<Wanted>, StepError> {
-        let Delivery { account_id: account, region, .. } = delivery;
-        let to: Vec<_> = match delivery.route {
-            Route::ShareOnly => {
-                let name = |grantee| names::standing_grant(&self.stack, image, grantee, account);
-                delivery.grantees.iter().map(|grantee| (grantee.to_string(), name(grantee))).collect()
-            }
-            Route::Copy | Route::Relaunch | Route::Hop if *account == self.here.account_id => Vec::new(),
-            Route::Copy | Route::Relaunch | Route::Hop => {
-                let role = self.settings.get()?.receiver_role_arn.in_account(account);
-                vec![(role, names::grant(&self.stack, run, account, region))]
-            }
-        };
-        let on = |key: &KeyArn| {
-            let wanted = |(grantee, name): &(String, String)| Wanted {
-                kms_key_id: key.clone(),
-                grantee: grantee.clone(),
-                name: name.clone(),
+        let account = &delivery.account_id;
+        let standing = |key: &KeyArn, grantee: &PrincipalArn| {
+            let (operations, issuer) = if grantee.is_of_auto_scaling() {
+                (&OF_AUTO_SCALING[..], Issuer::Receiver)
+            } else {
+                (&OPERATIONS[..], Issuer::Owner)
             };
-            to.iter().map(wanted).collect::<Vec<_>>()
+            let name = names::standing_grant(&self.stack, image, grantee, account);
+            Wanted { kms_key_id: key.clone(), grantee: grantee.to_string(), name, operations, issuer }
         };
-        Ok(keys.iter().flat_map(on).collect())
+        let mut wanted = Vec::new();
+        for key in keys {
+            match delivery.route {
+                Route::ShareOnly => wanted.extend(delivery.grantees.iter().map(|grantee| standing(key, grantee))),
+                Route::Copy | Route::Relaunch | Route::Hop if *account == self.here.account_id => {}
+                Route::Copy | Route::Relaunch | Route::Hop => {
+                    wanted.push(self.to_receiver(run, delivery, key, &OPERATIONS)?);
+                }
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// What the receiver's role needs, on each key, to make the grants that only its account can make; none if there
+    /// are none. They are closed as soon as those are made.
+    ///
+    /// # Errors
+    /// As of [`Grants::wanted`].
+    pub fn openings(&self, run: &BakeId, delivery: &Delivery, keys: &[KeyArn]) -> Result<Vec<Wanted>, StepError> {
+        if !delivery.lets_auto_scaling_in() {
+            return Ok(Vec::new());
+        }
+        keys.iter().map(|key| self.to_receiver(run, delivery, key, &OF_AUTO_SCALING)).collect()
+    }
+
+    /// To the receiver's role, in the name of the run.
+    fn to_receiver(
+        &self,
+        run: &BakeId,
+        delivery: &Delivery,
+        key: &KeyArn,
+        operations: &'static [GrantOperation],
+    ) -> Result<Wanted, StepError> {
+        let Delivery { account_id: account, region, .. } = delivery;
+        let grantee = self.settings.get()?.receiver_role_arn.in_account(account);
+        let name = names::grant(&self.stack, run, account, region);
+        Ok(Wanted { kms_key_id: key.clone(), grantee, name, operations, issuer: Issuer::Owner })
     }
 
     pub fn kms(&self, key: &KeyArn) -> Result<(Client, Place), StepError> {
@@ -138,22 +188,35 @@ impl Grants {
     /// # Errors
     /// AWS's; `NotVisibleYet` while the grantee is not yet a valid principal.
     pub async fn create(&self, wanted: &Wanted) -> Result<Grant, StepError> {
+        let (kms, at) = self.kms(&wanted.kms_key_id)?;
+        self.create_by(&kms, wanted, None, &at).await.map(|(grant, _)| grant)
+    }
+
+    /// The same by this client, which may hold the token of a grant that lets it, and with the new grant's own token.
+    pub(crate) async fn create_by(
+        &self,
+        kms: &Client,
+        wanted: &Wanted,
+        token: Option<String>,
+        at: &Place,
+    ) -> Result<(Grant, Option<String>), StepError> {
         let key = &wanted.kms_key_id;
-        let (kms, at) = self.kms(key)?;
         let answer = kms
             .create_grant()
             .key_id(key.as_str())
             .name(&wanted.name)
             .grantee_principal(&wanted.grantee)
             .retiring_principal(&self.retiring)
-            .set_operations(Some(OPERATIONS.to_vec()))
+            .set_operations(Some(wanted.operations.to_vec()))
+            .set_grant_tokens(token.map(|token| vec![token]))
             .send()
             .await
-            .doing("kms:CreateGrant", key, &at)?;
+            .doing("kms:CreateGrant", key, at)?;
         let grant_id = answer.grant_id().ok_or_else(|| {
             StepError::new(ErrorKind::Unexpected, format!("kms:CreateGrant on {key} gave no grant id."))
         })?;
-        Ok(Grant { kms_key_id: key.clone(), grant_id: grant_id.to_owned() })
+        let grant = Grant { kms_key_id: key.clone(), grant_id: grant_id.to_owned() };
+        Ok((grant, answer.grant_token().map(str::to_owned)))
     }
 
     /// Takes all of these back and reads back that they are gone.
@@ -191,7 +254,8 @@ impl Grants {
         Ok(found)
     }
 
-    /// Of a key's grants those that neither the owner, nor the key's account, nor AWS for them has made since then.
+    /// Of a key's grants those that neither the owner, nor the key's account, nor AWS for them has made since then, nor
+    /// a receiver's role for Auto Scaling at the owner's asking.
     pub fn strange(&self, key: &KeyArn, all: &[GrantListEntry], since: Timestamp) -> Vec<StrangeGrant> {
         let at_home =
             |issuer: &str| [self.here.account_id.as_str(), key.account()].iter().any(|own| issuer.contains(own));
@@ -199,6 +263,7 @@ impl Grants {
             let is_new = entry.creation_date().is_none_or(|made| made.secs() >= since.epoch_seconds());
             is_new
                 && !is_of_aws(entry.grantee_principal())
+                && !self.is_delegated(entry)
                 && entry.issuing_account().is_some_and(|issuer| !at_home(issuer))
         };
         let told = |entry: &GrantListEntry| StrangeGrant {

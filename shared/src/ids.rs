@@ -282,6 +282,19 @@ impl PrincipalArn {
     pub fn account(&self) -> &str {
         self.0.split(':').nth(4).expect("an ARN has six parts")
     }
+
+    /// Whether it is a role that AWS has made for one of its services. Nobody can change what such a role may do.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/using-service-linked-roles.html>
+    pub fn is_service_linked(&self) -> bool {
+        self.0.splitn(6, ':').nth(5).is_some_and(|name| name.starts_with("role/aws-service-role/"))
+    }
+
+    /// Whether it is a service-linked role of Auto Scaling's, the usual one or one with a suffix.
+    /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/autoscaling-service-linked-role.html>
+    pub fn is_of_auto_scaling(&self) -> bool {
+        const NAME: &str = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+        self.0.splitn(6, ':').nth(5).is_some_and(|name| name.starts_with(NAME))
+    }
 }
 
 impl Holder {
@@ -373,6 +386,19 @@ mod tests {
             "arn:aws:iam::222222222222:group/x",
             "arn:aws:iam::2:root",
         ]);
+    }
+
+    #[test]
+    fn a_role_of_auto_scaling_is_known_by_its_path() {
+        let role =
+            |name: &str| PrincipalArn::try_from(format!("arn:aws:iam::222222222222:role/{name}")).expect("an ARN");
+        let path = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+        for name in [path.to_owned(), format!("{path}_web")] {
+            assert!(role(&name).is_of_auto_scaling() && role(&name).is_service_linked(), "{name}");
+        }
+        let spot = role("aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot");
+        assert!(spot.is_service_linked() && !spot.is_of_auto_scaling());
+        assert!(!role("AWSServiceRoleForAutoScaling").is_service_linked());
     }
 
     #[test]

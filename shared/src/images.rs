@@ -7,7 +7,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::describe_snapshots::builders::DescribeSnapshotsFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, Image, PlatformValues, ProductCode, ProductCodeValues, ResourceType,
-    Snapshot, Tag, TagSpecification,
+    Snapshot, StateReason, Tag, TagSpecification,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub async fn look(ec2: &Client, image_id: &ImageId, at: &Place) -> Result<Option
         ec2.describe_images().image_ids(image_id.as_str()).send().await.doing("ec2:DescribeImages", image_id, at);
     match answer {
         Ok(found) => found.images().first().map(image_look).transpose(),
-        Err(error) if error.is("InvalidAMIID.NotFound") || error.is("InvalidAMIID.Unavailable") => Ok(None),
+        Err(error) if error.is_unknown_id("InvalidAMIID") || error.is("InvalidAMIID.Unavailable") => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -111,7 +111,6 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
     let volumes: Vec<_> = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()).collect();
     let ids = volumes.iter().filter_map(|ebs| ebs.snapshot_id()).map(|id| known(Some(id)));
     let ids: BTreeSet<SnapshotId> = ids.collect::<Result<_, _>>()?;
-    let reason = image.state_reason().and_then(|reason| reason.message().or(reason.code()));
     let state = image.state().map(|state| state.as_str().to_owned()).unwrap_or_default();
     Ok(ImageLook {
         image_id: known(image.image_id())?,
@@ -120,7 +119,7 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
         // Once the image is available, a mapping without a snapshot is an empty volume, not one that is yet to come.
         volumes: if state == "available" { ids.len() } else { volumes.len() },
         state,
-        reason: reason.map(str::to_owned),
+        reason: image.state_reason().and_then(said),
         snapshot_ids: ids.into_iter().collect(),
         kept_devices: kept_devices(image.block_device_mappings()),
         largest_gib: volumes.iter().filter_map(|ebs| u64::try_from(ebs.volume_size()?).ok()).max().unwrap_or(0),
@@ -128,6 +127,14 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
         product_codes: marketplace_codes(image.product_codes()),
         tags: tags(image.tags()),
     })
+}
+
+/// Code and message: AWS often, but not always, repeats the code in the message.
+fn said(reason: &StateReason) -> Option<String> {
+    match (reason.code(), reason.message()) {
+        (Some(code), Some(message)) if !message.contains(code) => Some(format!("{code}: {message}")),
+        (code, message) => message.or(code).map(str::to_owned),
+    }
 }
 
 fn kept_devices(mappings: &[BlockDeviceMapping]) -> Vec<String> {

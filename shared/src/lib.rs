@@ -3,6 +3,8 @@
 
 pub mod aws;
 pub mod cost;
+#[cfg(feature = "kms")]
+pub mod delegated_grants;
 pub mod error;
 pub mod form;
 #[cfg(feature = "kms")]
@@ -12,6 +14,7 @@ pub mod ids;
 pub mod images;
 #[cfg(feature = "ec2")]
 pub mod instances;
+pub mod key_errors;
 pub mod ledger;
 #[cfg(feature = "ssm")]
 pub mod limits;

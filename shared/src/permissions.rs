@@ -2,7 +2,7 @@
 
 use crate::ids::{Holder, ImageId, SnapshotId};
 use crate::ledger::{Sharing, Standing};
-use crate::{Context, ErrorKind, Place, StepError};
+use crate::{Context, ErrorKind, Place, StepError, key_errors};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName, LaunchPermission,
@@ -192,9 +192,14 @@ impl Permissions<'_> {
         let ask = self.ec2.modify_snapshot_attribute().snapshot_id(id.as_str());
         let ask =
             ask.attribute(SnapshotAttributeName::CreateVolumePermission).create_volume_permission(changes.build());
-        ask.send().await.doing("ec2:ModifySnapshotAttribute", id, self.at).map(|_| ())
+        let answer = ask.send().await.doing("ec2:ModifySnapshotAttribute", id, self.at).map(|_| ());
+        answer.map_err(|error| if key_errors::refused_a_call(&error) { error.and(OWN_KEY) } else { error })
     }
 }
+
+/// What the reader can do when EC2 may not use a snapshot's key for the function that shares it.
+const OWN_KEY: &str = "EC2 uses that key for whoever shares the snapshot, or stops that: see that the key is enabled, and \
+                       that its policy lets the roles of share and sweep use it and create grants on it.";
 
 fn unless_gone<T>(answer: Result<T, StepError>) -> Result<Option<T>, StepError> {
     match answer {

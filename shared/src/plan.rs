@@ -182,6 +182,11 @@ impl Delivery {
         Place { account_id: self.account_id.clone(), region: self.region.clone() }
     }
 
+    /// Whether Auto Scaling is to launch from an image that is only shared: then the receiver's role has to let it.
+    pub fn lets_auto_scaling_in(&self) -> bool {
+        self.route == Route::ShareOnly && self.grantees.iter().any(PrincipalArn::is_of_auto_scaling)
+    }
+
     /// Whether this run still has to make it.
     pub fn is_needed(&self) -> bool {
         self.problem.is_none() && self.image_id.is_none()

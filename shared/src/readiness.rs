@@ -1,6 +1,7 @@
 //! Whether an image is ready, and when to look again.
 
 use crate::ids::{ImageId, KeyArn, SnapshotId};
+use crate::key_errors;
 use crate::names::DELIVERY_TAG;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,13 +67,14 @@ pub enum Readiness {
     },
     Available,
     Failed(String),
-    /// Failed because a key was not accessible: the grant may not have reached every place in time.
+    /// Failed because a key, or the shared snapshot itself, was not accessible: the grant, or the sharing, may not have
+    /// reached every place in time.
     KeyNotAccessible(String),
 }
 
-/// EC2 has no code for it, only this text in the snapshot's `StateMessage`.
-/// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-copy-snapshot.html>
-const KEY_NOT_ACCESSIBLE: &str = "Given key ID is not accessible";
+/// What a snapshot says whose source could not be seen. Recorded on AWS in 2026: `CopySnapshot` of a snapshot that is not
+/// shared is accepted, and fails later.
+const SOURCE_NOT_SEEN: &str = "Source snapshot is not found";
 
 /// Judges an image by itself and all its snapshots: it counts as available only with every snapshot completed.
 pub fn readiness(image: &ImageLook, snapshots: &[SnapshotLook]) -> Readiness {
@@ -84,7 +86,7 @@ pub fn readiness(image: &ImageLook, snapshots: &[SnapshotLook]) -> Readiness {
         let snapshot = broken.map(|s| format!(", snapshot {} is {}", s.snapshot_id, s.state)).unwrap_or_default();
         let said = if reasons.is_empty() { "EC2 gives no reason".to_owned() } else { reasons.join("; ") };
         let reason = format!("image {} is {}{snapshot}: {said}", image.image_id, image.state);
-        return if said.contains(KEY_NOT_ACCESSIBLE) {
+        return if key_errors::failed_a_copy(&said) || said.contains(SOURCE_NOT_SEEN) {
             Readiness::KeyNotAccessible(reason)
         } else {
             Readiness::Failed(reason)
@@ -227,6 +229,14 @@ mod tests {
         let mut broken = snapshot(1, "error", 10, 10);
         broken.message = Some("Given key ID is not accessible".into());
         let judged = readiness(&image("pending", 1, std::slice::from_ref(&broken)), &[broken]);
+        assert!(matches!(judged, Readiness::KeyNotAccessible(_)), "{judged:?}");
+        let mut unseen = snapshot(1, "error", 0, 10);
+        unseen.message = Some("Source snapshot is not found".into());
+        let judged = readiness(&image("pending", 1, std::slice::from_ref(&unseen)), &[unseen]);
+        assert!(matches!(judged, Readiness::KeyNotAccessible(_)), "{judged:?}");
+        let mut failed = image("failed", 1, &[]);
+        failed.reason = Some("Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state".into());
+        let judged = readiness(&failed, &[]);
         assert!(matches!(judged, Readiness::KeyNotAccessible(_)), "{judged:?}");
     }
 

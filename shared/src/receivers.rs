@@ -210,6 +210,11 @@ fn grantees(form: &mut Form, route: WantedRoute, holder: Option<&Holder>) -> Vec
                 "belongs to another account than the receiver's",
             );
         }
+        if grantee.is_service_linked() && !grantee.is_of_auto_scaling() {
+            let rule =
+                "is a service-linked role, which the owner's grant does not help; only Auto Scaling's can be let in";
+            form.problem(&format!("Grantees[{n}]"), Some(json!(grantee)), rule);
+        }
     }
     grantees
 }

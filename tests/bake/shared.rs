@@ -1,7 +1,9 @@
 //! Receivers that launch from the owner's image instead of having a copy, until that is taken back.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{REGIONS, World, grants, images, key, launched, shared_with};
+use ami_bakery_tests::world::{
+    GROUP_ROLE, REGIONS, World, grants, images, instance, key, launched, make_group_role, shared_with,
+};
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::InstanceType;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -145,4 +147,78 @@ async fn an_audit_tells_what_is_open_and_who_gave_it() {
     assert_eq!(world.bake("back-1", &revoke).await.status, ExecutionStatus::Succeeded);
     let audit = world.bake("audit-2", &json!({"Audit": {}})).await;
     assert_eq!((&audit.output["GrantCount"], &audit.output["ImageCount"]), (&json!(0), &json!(1)), "{audit:?}");
+}
+
+fn for_auto_scaling(instance: &str) -> Value {
+    json!({
+        "InstanceId": instance,
+        "Receivers": [{"AccountId": RECEIVERS[1], "Route": "ShareOnly", "Grantees": [GROUP_ROLE]}],
+    })
+}
+
+#[tokio::test]
+async fn auto_scaling_launches_from_what_is_shared_until_it_is_taken_back() {
+    let world = World::new().await;
+    make_group_role(&world.aws.account(RECEIVERS[1], REGION).await);
+    // The stack's own key, whose policy keeps receivers from granting to anybody but AWS's services.
+    let key = world.key_behind(OWNER, "alias/ami-bakery").await;
+    let instance = instance(&world.owner, &key, "group").await;
+    let ended = world.bake("web-1", &for_auto_scaling(&instance)).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    let outcome = ended.outcome();
+    assert_eq!(outcome.get("StrangeGrants"), None, "it was asked for: {outcome}");
+    let image = outcome["ImageId"].as_str().expect("an image").to_owned();
+    let found = world.owner.kms().list_grants().key_id(&key).send().await.expect("grants are listed");
+    let [grant] = found.grants() else { panic!("one grant, and none to the receiver's role: {found:?}") };
+    assert_eq!(grant.grantee_principal(), Some(GROUP_ROLE));
+    assert_eq!(
+        grant.issuing_account(),
+        Some("arn:aws:iam::333333333333:root"),
+        "a grant by the owner is of no use to it"
+    );
+
+    let group = || world.aws.entered_as(GROUP_ROLE, REGION);
+    // A grant takes a while to be seen everywhere; EC2 gives up an instance that comes too early.
+    let mut state = String::new();
+    for _ in 0..10 {
+        state = launch(&group().await, &image).await;
+        if state == "running" {
+            break;
+        }
+    }
+    assert_eq!(state, "running");
+
+    let audit = world.bake("audit-1", &json!({"Audit": {}})).await;
+    let [open] = audit.output["Grants"].as_array().expect("grants").as_slice() else { panic!("one: {audit:?}") };
+    assert_eq!((&open["GranteePrincipal"], &open["Why"]), (&json!(GROUP_ROLE), &json!("Standing")));
+    assert_eq!(open["IssuingAccount"], json!("arn:aws:iam::333333333333:root"));
+
+    let revoke = json!({"Revoke": {"BakeId": "web-1", "Receivers": [{"AccountId": RECEIVERS[1]}]}});
+    assert_eq!(world.bake("back-1", &revoke).await.status, ExecutionStatus::Succeeded);
+    assert_eq!(launch(&group().await, &image).await, "InvalidAMIID.NotFound");
+    world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn auto_scaling_is_not_let_in_where_the_key_s_policy_denies_it_and_nothing_is_left_open() {
+    let world = World::new().await;
+    make_group_role(&world.aws.account(RECEIVERS[1], REGION).await);
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{OWNER}:root")}, "Action": "kms:*", "Resource": "*"},
+        {
+            "Effect": "Deny", "Principal": "*", "Action": "kms:CreateGrant", "Resource": "*", "Condition": {
+                "StringNotEquals": {"aws:PrincipalAccount": OWNER},
+                "Bool": {"kms:GrantIsForAWSResource": "false"},
+            },
+        },
+    ]});
+    let key = key(&world.owner, Some(policy)).await;
+    let instance = instance(&world.owner, &key, "group").await;
+    let ended = world.bake("web-1", &for_auto_scaling(&instance)).await;
+    assert_eq!((ended.status.clone(), ended.error.as_str()), (ExecutionStatus::Failed, "PartialDelivery"), "{ended:?}");
+    let outcome = ended.outcome();
+    let failed = &outcome["Deliveries"][0];
+    assert_eq!(failed["Error"], json!("AccessDenied"), "{outcome}");
+    assert!(failed["Reason"].as_str().expect("a reason").contains("AllowAutoScaling=true"), "{outcome}");
+    assert!(world.grants(&key).await.is_empty(), "the receiver's role has none any more");
 }

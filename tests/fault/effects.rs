@@ -11,7 +11,9 @@ pub fn effects(state: &State) -> &'static [Action] {
         "RebootAndCreate" | "CreateReceiverImage" => &[("ec2", "CreateImage")],
         "CopyToRegion" | "CopyImage" => &[("ec2", "CopyImage")],
         "ShareImage" => &[("s3", "PutObject"), ("ec2", "ModifySnapshotAttribute"), ("ec2", "ModifyImageAttribute")],
-        "GrantKey" | "GrantAccess" => &[("kms", "CreateGrant")],
+        "GrantKey" => &[("kms", "CreateGrant")],
+        // To let Auto Scaling in, a key is opened to the receiver's role, and closed again.
+        "GrantAccess" => &[("kms", "CreateGrant"), ("kms", "RevokeGrant")],
         "LaunchInstance" => &[("ec2", "RunInstances")],
         "CancelCopy" | "RemoveHop" => &[("ec2", "DeregisterImage")],
         "TerminateInstance" => &[("ec2", "TerminateInstances")],

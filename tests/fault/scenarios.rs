@@ -2,7 +2,7 @@
 
 use crate::scene::Scene;
 use ami_bakery_tests::local_aws::RECEIVERS;
-use ami_bakery_tests::world::REGIONS;
+use ami_bakery_tests::world::{GROUP_ROLE, REGIONS};
 use serde_json::{Value, json};
 
 pub const ELSEWHERE: &str = REGIONS[1];
@@ -17,7 +17,7 @@ pub enum Scenario {
     Relaunch,
     /// The copy of one of them cannot be looked at.
     OneFails,
-    /// One of them launches from the owner's image, until a second request takes that back.
+    /// One of them, and Auto Scaling there, launches from the owner's image, until a second request takes that back.
     ShareOnly,
     /// The same, and that fails.
     NotTakenBack,
@@ -91,7 +91,10 @@ impl Scenario {
                 request["Keys"] = json!({ELSEWHERE: scene.hop_key});
             }
             Self::Relaunch => second["Route"] = json!("Relaunch"),
-            Self::ShareOnly | Self::NotTakenBack | Self::StoppedAndTakenBack => second["Route"] = json!("ShareOnly"),
+            Self::ShareOnly | Self::NotTakenBack | Self::StoppedAndTakenBack => {
+                second["Route"] = json!("ShareOnly");
+                second["Grantees"] = json!([format!("arn:aws:iam::{}:root", RECEIVERS[1]), GROUP_ROLE]);
+            }
             Self::KeepSharing => {
                 request["InstanceId"] = json!(scene.plain_instance);
                 request["KeepSharing"] = json!(true);

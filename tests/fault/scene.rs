@@ -2,7 +2,7 @@
 
 use crate::look::{Look, look};
 use ami_bakery_tests::local_aws::{Config, LocalAws, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{MACHINE, REGIONS, key, launched, linux};
+use ami_bakery_tests::world::{MACHINE, REGIONS, key, launched, linux, make_group_role};
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, InstanceType, LaunchPermission, LaunchPermissionModifications, OperationType,
     SnapshotAttributeName, Tag, TagSpecification,
@@ -69,6 +69,7 @@ impl Scene {
         let key = key(&owner, None).await;
         let instance = instance(&owner, Some(&key)).await;
         let plain_instance = self::instance(&owner, None).await;
+        make_group_role(&aws.account(RECEIVERS[1], REGION).await);
         let shared_image = stranger(&aws, &owner, &key, &instance).await;
         let before = look(&aws).await;
         Self { aws, owner, key, hop_key, receivers_key, instance, plain_instance, shared_image, before, runs: 0 }

@@ -204,6 +204,22 @@ def shared_to_stay(world):
     world.nothing_is_left_open()
 
 
+def shared_with_auto_scaling(world):
+    """Auto Scaling launches from the owner's image: the receiver's role grants it that, and is shut out again at once."""
+    path = "/aws-service-role/autoscaling.amazonaws.com/"
+    iam, trust = world.client("iam", FIRST), json.dumps({"Version": "2012-10-17", "Statement": []})
+    ask = {"RoleName": "AWSServiceRoleForAutoScaling", "Path": path, "AssumeRolePolicyDocument": trust}
+    group = iam.create_role(**ask)["Role"]["Arn"]
+    key = world.key()
+    receivers = world.receivers(FIRST, Route="ShareOnly", Grantees=[group])
+    outcome = world.delivers({"InstanceId": world.instance(key), "ImageName": "group", "Receivers": receivers})
+    assert [one["GranteePrincipal"] for one in world.grants(key)] == [group]
+    back = world.bake({"Revoke": {"BakeId": outcome["BakeId"], "Receivers": world.receivers(FIRST)}})
+    assert back.status == "SUCCEEDED", back
+    iam.delete_role(RoleName="AWSServiceRoleForAutoScaling")
+    world.nothing_is_left_open()
+
+
 def sharing_kept(world):
     """An image that is not encrypted stays shared, until that is taken back; the bake's report is not there any more."""
     request = {"InstanceId": world.instance(), "ImageName": "kept", "Receivers": world.receivers(FIRST)}
@@ -461,6 +477,7 @@ ALL = [
     relaunched_and_sealed,
     relaunched_image_that_fails,
     shared_to_stay,
+    shared_with_auto_scaling,
     sharing_kept,
     account_that_does_not_exist,
     again,

@@ -75,7 +75,8 @@ def words(value):
     if function == "Fn::If" and of[2] == {"Ref": "AWS::NoValue"}:
         return f"{words(of[1])} with `{of[0]}`"
     if function == "Fn::If":
-        return f"{words(of[1])} with `{of[0]}`, else {words(of[2])}"
+        otherwise = "" if of[2] == {"Ref": "AWS::NoValue"} else f", else {words(of[2])}"
+        return f"{words(of[1])} with `{of[0]}`{otherwise}"
     if function == "Fn::GetAtt":
         of = ".".join(of) if isinstance(of, list) else of
     return f"`{short(of)}`"

@@ -46,7 +46,7 @@ def there(world):
     """What the calls are about: the owner's and the receiver's things, with our tags and without."""
     ec2 = world.client("ec2")
     key, instance = world.key(), world.instance()
-    found = {"key": key, "instance": instance, "elsewhere": other_instance(world)}
+    found = {"key": key, "instance": instance, "elsewhere": other_instance(world), "granted": granted(world)}
     for name, tags in {
         "ours": {"ami-bakery:stack": "ami-bakery", "ami-bakery:delivery": "web/1"},
         "theirs": {},
@@ -67,6 +67,16 @@ def there(world):
     for name in ("ours", "theirs"):
         ec2.deregister_image(ImageId=found[f"{name}.image"])
     ec2.terminate_instances(InstanceIds=[instance])
+
+
+def granted(world):
+    """A key that the receiver's role may grant on, to Auto Scaling there."""
+    iam, (path, _, name) = world.client("iam", RECEIVERS[0]), GROUP.rpartition("/")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    iam.create_role(RoleName=name, Path=f"/{path}/", AssumeRolePolicyDocument=trust)
+    key, operations = world.key(), ["CreateGrant", "Decrypt", "DescribeKey"]
+    world.client("kms").create_grant(KeyId=key, GranteePrincipal=RECEIVER_ROLE, Operations=operations)
+    return key
 
 
 def state_of(ec2, volume):
@@ -100,6 +110,8 @@ GRANT = {
     "RetiringPrincipal": REVOKE_ROLE,
     "Operations": ["Decrypt", "DescribeKey"],
 }
+GROUP = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling_conditions"
+TO_GROUP = GRANT | {"KeyId": "granted", "GranteePrincipal": f"arn:aws:iam::{RECEIVERS[0]}:role/{GROUP}"}
 ASK = GRANT | {"GranteePrincipal": REVOKE_ROLE, "Operations": ["DescribeKey"]}
 SNAPSHOT = {"SnapshotId": "ours.snapshot", "Attribute": "createVolumePermission"}
 CREATE = {
@@ -112,9 +124,9 @@ TELL = {"Resources": ["instance"], "Tags": [{"Key": "ami-bakery:status", "Value"
 #: Role, call, what it asks as the function does, and what is changed so that it is refused.
 CASES = [
     ("grant-key", "kms.create_grant", GRANT, {"RetiringPrincipal": RECEIVER_ROLE}),
-    ("grant-key", "kms.create_grant", GRANT, {"Operations": ["Decrypt", "Encrypt"]}),
+    ("grant-key", "kms.create_grant", GRANT, {"Operations": ["Decrypt", "RetireGrant"]}),
     ("revoke", "kms.create_grant", GRANT, {"RetiringPrincipal": RECEIVER_ROLE}),
-    ("revoke", "kms.create_grant", GRANT, {"Operations": ["Decrypt", "Encrypt"]}),
+    ("revoke", "kms.create_grant", GRANT, {"Operations": ["Decrypt", "RetireGrant"]}),
     ("plan", "kms.create_grant", ASK, {"GranteePrincipal": RECEIVER_ROLE}),
     ("plan", "kms.create_grant", ASK, {"Operations": ["Decrypt"]}),
     ("plan", "kms.create_grant", ASK, {"RetiringPrincipal": RECEIVER_ROLE}),
@@ -136,6 +148,8 @@ CASES = [
         SNAPSHOT | {"OperationType": "remove", "UserIds": [RECEIVERS[0]]},
         {"OperationType": "add"},
     ),
+    (allowed.RECEIVER_ROLE, "kms.create_grant", TO_GROUP, {"GranteePrincipal": RECEIVER_ROLE}),
+    (allowed.RECEIVER_ROLE, "kms.create_grant", TO_GROUP, {"RetiringPrincipal": RECEIVER_ROLE}),
     ("copy", "ec2.deregister_image", {"ImageId": "ours.image"}, {"ImageId": "theirs.image"}),
     ("copy", "ec2.delete_snapshot", {"SnapshotId": "ours.snapshot"}, {"SnapshotId": "theirs.snapshot"}),
     ("sweep", "ec2.deregister_image", {"ImageId": "ours.image"}, {"ImageId": "theirs.image"}),

@@ -13,12 +13,6 @@ NOT_SEEN = {
     "https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html",
 }
 
-#: By KMS's pages the grant that names the receiver's role is enough, and so it is here; those of EBS want both:
-#: https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html
-ASKED_FOR_BY_EBS = {
-    (allowed.RECEIVER_ROLE, sid, f"arn:aws:kms:*:{OWNER}:key/*") for sid in ("UseKeysThroughEc2", "LetEc2UseKeys")
-}
-
 
 @pytest.fixture(scope="module")
 def needed():
@@ -44,7 +38,7 @@ def test_every_permission_is_needed(world, needed):
         one
         for role, sid, actions, resources in allowed.everything(world)
         for one in [(role, sid, entry) for entry in (*actions, *resources)]
-        if sid not in NOT_SEEN and one not in needed | ASKED_FOR_BY_EBS
+        if sid not in NOT_SEEN and one not in needed
     ]
     assert superfluous == []
 

@@ -101,11 +101,26 @@ def test_copy_source_key(aws):
     assert state(aws, copy) == "failed"
 
 
+def test_copy_key_described(aws, switches):
+    """Recorded: who may not describe the key of the copy is refused at once; of CopyImage that is assumed."""
+    key, image = aws.key(RECEIVER), aws.image()
+    aws.share(image)
+    denied = {"Effect": "Deny", "Action": "kms:DescribeKey", "Resource": key}
+    role = aws.role(RECEIVER, "Copier", [allow("*"), denied])
+    ask = {"role": role, "Encrypted": True, "KmsKeyId": key}
+    assert refused("AuthFailure", aws.copy, image, **ask) == f"Not authorized to use key {key} "
+    switches("copy-image-describes-key", False)
+    assert state(aws, aws.copy(image, **ask)) == "failed"
+    snapshots = {"SourceRegion": HERE, "Encrypted": True, "KmsKeyId": key}
+    copy_snapshot = aws.ec2(RECEIVER, role=role).copy_snapshot
+    refused("AuthFailure", copy_snapshot, SourceSnapshotId=aws.snapshots(image)[0], **snapshots)
+
+
 def test_copy_destination_key(aws):
     """API_CopyImage: the key of the copy is looked at later; it must be of the destination Region."""
     image = aws.image()
     missing = "11111111-2222-3333-4444-555555555555"
-    for key in (missing, aws.key(region=THERE), "alias/none", aws.key(RECEIVER)):
+    for key in (missing, aws.key(region=THERE), "alias/none"):
         assert state(aws, aws.copy(image, OWNER, Encrypted=True, KmsKeyId=key), OWNER) == "failed", key
     assert state(aws, aws.copy(image, OWNER, Encrypted=True, KmsKeyId=aws.key()), OWNER) == "available"
 

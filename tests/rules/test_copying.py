@@ -31,7 +31,7 @@ def test_copy_needs_launch_permission(aws):
     refused("InvalidAMIID.NotFound", aws.copy, image)
     aws.share(image)
     assert finished(aws, aws.copy(image))["OwnerId"] == RECEIVER
-    refused("InvalidAMIID.NotFound", aws.copy, "ami-0123456789abcdef0")
+    refused("InvalidAMIID.NotFound", aws.copy, "ami-0ffffffffffffffff")
 
 
 def test_copy_needs_snapshot_permission(aws):

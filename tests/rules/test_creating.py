@@ -63,7 +63,7 @@ def test_image_not_visible_at_first(aws, time):
 def test_instance_id_form(aws):
     """Error codes: InvalidInstanceID.Malformed, and .NotFound."""
     refused("InvalidInstanceID.Malformed", aws.create, "i-golden")
-    refused("InvalidInstanceID.NotFound", aws.create, "i-0123456789abcdef0")
+    refused("InvalidInstanceID.NotFound", aws.create, "i-0ffffffffffffffff")
 
 
 def test_create_image_instance_state(aws, time, switches):

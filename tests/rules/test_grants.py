@@ -1,5 +1,7 @@
 """KMS grants."""
 
+import json
+
 import pytest
 from accounts import OTHER, OWNER, RECEIVER, THERE, allow, policy_for, refused
 
@@ -13,8 +15,14 @@ def key(aws):
 
 @pytest.fixture
 def role(aws):
+    """A role of the receiver's that may use whatever keys it is let use."""
+    return aws.role(RECEIVER, "Copier", [allow("kms:*")])
+
+
+@pytest.fixture
+def bare(aws):
     """A role of the receiver's that may do nothing by itself."""
-    return aws.role(RECEIVER, "Copier")
+    return aws.role(RECEIVER, "Bare")
 
 
 def create(aws, key, grantee=ROOT, operations=("DescribeKey",), account=OWNER, role=None, **ask):
@@ -74,15 +82,55 @@ def test_grant_gone(aws, key, switches):
     refused("InvalidGrantIdException", aws.kms().revoke_grant, KeyId=key, GrantId=grant)
 
 
-def test_root_grantee_needs_iam(aws, key, role, switches):
+def test_foreign_grantee_needs_iam(aws, key, role, bare):
+    """Recorded: its own policies must allow it, too; but what its own account has granted it needs none."""
+    for grantee in (role, bare):
+        create(aws, key, grantee, ["DescribeKey", "CreateGrant"])
+    aws.time.passes(10)
+    assert sees(aws, key, role)
+    refused("AccessDeniedException", sees, aws, key, bare)
+    create(aws, key, bare, ["DescribeKey"], account=RECEIVER, role=role)
+    aws.time.passes(10)
+    assert sees(aws, key, bare)
+    own = aws.role(OWNER, "Bare")
+    create(aws, key, own)
+    aws.time.passes(10)
+    assert aws.kms(role=own).describe_key(KeyId=key)["KeyMetadata"]["Arn"] == key, (
+        "within an account the grant is enough"
+    )
+
+
+def test_grant_to_role_limited(aws, key):
+    """Recorded: a grant to a role is cut by the session's policy and by the boundary, a grant to the session is not."""
+    plain = aws.role(OWNER, "Bare")
+    nothing = json.dumps({"Version": "2012-10-17", "Statement": [allow("ec2:*")]})
+    boundary = aws.client("iam").create_policy(PolicyName="boundary", PolicyDocument=nothing)["Policy"]["Arn"]
+    create(aws, key, plain)
+    aws.time.passes(10)
+    describe = aws.begin(plain, "kms").describe_key
+    assert describe(KeyId=key)["KeyMetadata"]["Arn"] == key
+    limited = aws.begin(plain, "kms", Policy=nothing)
+    refused("AccessDeniedException", limited.describe_key, KeyId=key)
+    create(aws, key, f"arn:aws:sts::{OWNER}:assumed-role/Bare/test")
+    aws.time.passes(10)
+    assert limited.describe_key(KeyId=key)["KeyMetadata"]["Arn"] == key, "the session itself"
+    bounded = aws.role(OWNER, "Bounded")
+    create(aws, key, bounded)
+    aws.time.passes(10)
+    assert aws.begin(bounded, "kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"] == key
+    aws.client("iam").put_role_permissions_boundary(RoleName="Bounded", PermissionsBoundary=boundary)
+    refused("AccessDeniedException", aws.begin(bounded, "kms").describe_key, KeyId=key)
+
+
+def test_root_grantee_needs_iam(aws, key, bare, switches):
     """Not documented: what a grant gives to an account, its IAM gives to its principals."""
     allowed = aws.role(RECEIVER, "Allowed", [allow("kms:DescribeKey")])
     create(aws, key, ROOT)
     aws.time.passes(10)
     assert sees(aws, key, allowed)
-    refused("AccessDeniedException", sees, aws, key, role)
+    refused("AccessDeniedException", sees, aws, key, bare)
     switches("root-grantee-needs-iam", False)
-    assert sees(aws, key, role)
+    assert sees(aws, key, bare)
 
 
 def test_grant_principal_kind(aws, key):
@@ -231,11 +279,11 @@ def test_list_grants_paging(aws, key):
     refused("InvalidMarkerException", aws.kms().list_grants, KeyId=key, Marker="nonsense")
 
 
-def test_grant_of_deleted_principal(aws, key, role):
+def test_grant_of_deleted_principal(aws, key, bare):
     """API_ListGrants: the internal id of a principal that is deleted, in place of its ARN."""
-    create(aws, key, role)
+    create(aws, key, bare)
     iam = aws.client("iam", RECEIVER)
-    iam.delete_role(RoleName="Copier")
+    iam.delete_role(RoleName="Bare")
     assert aws.kms().list_grants(KeyId=key)["Grants"][0]["GranteePrincipal"].startswith("ARO")
 
 

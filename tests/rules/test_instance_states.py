@@ -114,7 +114,7 @@ def test_terminate_takes_time(aws):
 
 def test_terminating_what_is_not_there_terminates_nothing(aws):
     ec2, instance = aws.ec2(), aws.instance()
-    ask = {"InstanceIds": [instance, "i-0123456789abcdef0"]}
+    ask = {"InstanceIds": [instance, "i-0ffffffffffffffff"]}
     refused("InvalidInstanceID.NotFound", ec2.terminate_instances, **ask)
     refused("InvalidInstanceID.NotFound", aws.ec2(RECEIVER).terminate_instances, InstanceIds=[instance])
     refused("InvalidInstanceID.Malformed", ec2.terminate_instances, InstanceIds=["i-golden"])

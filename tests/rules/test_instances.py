@@ -65,7 +65,7 @@ def test_reboot_ignores_terminated(aws):
     aws.time.passes(30)
     assert aws.look_at_instance(gone)["State"]["Name"] == "terminated"
     assert checks(aws, instance) == {("initializing", "initializing")}
-    refused("InvalidInstanceID.NotFound", aws.ec2().reboot_instances, InstanceIds=["i-0123456789abcdef0"])
+    refused("InvalidInstanceID.NotFound", aws.ec2().reboot_instances, InstanceIds=["i-0ffffffffffffffff"])
 
 
 def test_launch_available_image(aws):
@@ -76,18 +76,30 @@ def test_launch_available_image(aws):
     assert message == f"AMI '{image}' is pending, and cannot be run"
 
 
-def test_launch_needs_keys(aws):
-    """Troubleshoot launch: without its key the instance is terminated, Client.InternalError."""
+def test_launch_needs_keys(aws, switches):
+    """Recorded: without its key the instance is pending, shutting down, terminated, Client.InvalidKMSKey.InvalidState."""
     key = aws.key()
     image = aws.image(volumes=[(8, key)])
     aws.share(image, snapshots=False)
     instance = aws.launch(RECEIVER, ImageId=image)
     aws.time.passes(2)
     assert aws.look_at_instance(instance, RECEIVER)["State"]["Name"] == "pending"
-    aws.time.passes(10)
+    aws.time.passes(8)
+    assert aws.look_at_instance(instance, RECEIVER)["State"]["Name"] == "pending", "it never runs"
+    aws.time.passes(3)
     found = aws.look_at_instance(instance, RECEIVER)
-    assert found["State"]["Name"] == "terminated"
-    assert found["StateReason"]["Code"] == "Client.InternalError"
+    assert found["State"]["Name"] == "shutting-down"
+    assert found["StateReason"] == {
+        "Code": "Client.InvalidKMSKey.InvalidState",
+        "Message": "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state",
+    }
+    aws.time.passes(10)
+    assert aws.look_at_instance(instance, RECEIVER)["State"]["Name"] == "terminated"
+    switches("launch-key-failure-code", "Client.InternalError")
+    instance = aws.launch(RECEIVER, ImageId=image)
+    aws.time.passes(12)
+    message = aws.look_at_instance(instance, RECEIVER)["StateReason"]["Message"]
+    assert message == "Client.InternalError: Client error on launch", "as the page has it"
     root = f"arn:aws:iam::{RECEIVER}:root"
     aws.kms().create_grant(KeyId=key, GranteePrincipal=root, Operations=list(NEEDED))
     aws.time.passes(10)

@@ -62,21 +62,21 @@ def test_a_launch_under_a_key_that_cannot_be_used_fails_later(aws):
     aws.kms(RECEIVER).disable_key(KeyId=own)
     for key in (theirs, own, "alias/missing"):
         instance = aws.launch(RECEIVER, ImageId=image, **mapped(Encrypted=True, KmsKeyId=key))
-        aws.time.passes(10)
+        aws.time.passes(30)
         found = aws.look_at_instance(instance, RECEIVER)
         assert found["State"]["Name"] == "terminated" and found["BlockDeviceMappings"] == []
-        assert found["StateReason"]["Code"] == "Client.InternalError"
+        assert found["StateReason"]["Code"] == "Client.InvalidKMSKey.InvalidState"
 
 
 def test_a_role_needs_the_keys_of_what_it_launches(aws):
-    """Troubleshoot launch: by the role's own policies, through EC2; else Client.InternalError."""
+    """Troubleshoot launch: by the role's own policies, through EC2; else it is given up."""
     key = aws.key(policy=policy_for(OWNER))
     use = allow(*(f"kms:{operation}" for operation in NEEDED), resource=key)
     use["Condition"] = {"StringEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}}
     roles = aws.role(OWNER, "May", [allow("ec2:*"), use]), aws.role(OWNER, "MayNot", [allow("ec2:*")])
     for role, state in zip(roles, ("running", "terminated"), strict=True):
         instance = aws.launch(role=role, **mapped(VolumeSize=8, Encrypted=True, KmsKeyId=key))
-        aws.time.passes(10)
+        aws.time.passes(30)
         assert aws.look_at_instance(instance)["State"]["Name"] == state
 
 

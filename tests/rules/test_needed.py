@@ -50,11 +50,14 @@ def test_what_is_refused_needed_nothing(aws):
 
 def test_what_a_grant_allows_needs_no_policy(aws):
     key = aws.key()
-    role = aws.role(RECEIVER, "Copier", [statement("See", "kms:DescribeKey")])
-    aws.kms().create_grant(KeyId=key, GranteePrincipal=role, Operations=["DescribeKey"])
+    roles = [aws.role(one, "Copier", [statement("See", "kms:DescribeKey")]) for one in (OWNER, RECEIVER)]
+    for role in roles:
+        aws.kms().create_grant(KeyId=key, GranteePrincipal=role, Operations=["DescribeKey"])
     aws.time.passes(600)
-    aws.kms(RECEIVER, role=role).describe_key(KeyId=key)
+    aws.kms(OWNER, role=roles[0]).describe_key(KeyId=key)
     assert noted() == []
+    aws.kms(RECEIVER, role=roles[1]).describe_key(KeyId=key)
+    assert [one[0] for one in noted()] == ["See"], "but that of a role of another account"
 
 
 def test_roles_that_are_entered(aws):

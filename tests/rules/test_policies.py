@@ -6,6 +6,7 @@ from local_aws.rules.policies import decide, parse
 
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1"
 CONTEXT = {"kms:viaservice": "ec2.us-east-1.amazonaws.com", "kms:grantoperations": ["Decrypt", "DescribeKey"]}
+CONTEXT |= {"aws:principalarn": "arn:aws:iam::222222222222:role/a", "aws:principalaccount": "222222222222"}
 
 
 def one(effect="Allow", action="kms:*", resource="*", **more):
@@ -51,6 +52,9 @@ def test_actions_and_resources(statements, answer):
         ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}, True),
         ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["a"]}}, False),
         ({"Bool": {"kms:GrantIsForAWSResource": True}}, False),
+        ({"StringLike": {"aws:PrincipalArn": "arn:*::${aws:PrincipalAccount}:role/*"}}, True),
+        ({"StringNotLike": {"aws:PrincipalArn": "arn:*::${aws:PrincipalAccount}:role/*"}}, False),
+        ({"StringLike": {"aws:PrincipalArn": "arn:*::${aws:SourceAccount}:role/*"}}, False),
     ],
 )
 def test_conditions(condition, holds):

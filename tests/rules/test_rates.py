@@ -27,7 +27,7 @@ def test_ec2_request_rates(aws, time, switches):
     aws.ec2().describe_images(ImageIds=[image])
     time.passes(1)
     assert burst(aws.ec2().modify_image_attribute, 200, **ask) == 5
-    snapshots = {"SourceSnapshotId": "snap-0123456789abcdef0", "SourceRegion": THERE}
+    snapshots = {"SourceSnapshotId": "snap-0ffffffffffffffff", "SourceRegion": THERE}
     for _ in range(50):
         refused("InvalidSnapshot.NotFound", aws.ec2().copy_snapshot, **snapshots)
     refused("RequestLimitExceeded", aws.ec2().copy_snapshot, **snapshots)
@@ -46,7 +46,7 @@ def test_launches_have_a_small_bucket(aws, time):
 
 def test_copy_image_rate(aws, time):
     """Request throttling: CopyImage 100 at once and 1 a second."""
-    ask = {"SourceImageId": "ami-0123456789abcdef0", "SourceRegion": THERE, "Name": "golden"}
+    ask = {"SourceImageId": "ami-0ffffffffffffffff", "SourceRegion": THERE, "Name": "golden"}
     for _ in range(100):
         refused("InvalidAMIID.NotFound", aws.ec2().copy_image, **ask)
     refused("RequestLimitExceeded", aws.ec2().copy_image, **ask)

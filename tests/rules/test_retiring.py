@@ -16,7 +16,7 @@ def test_deregistered_image_unavailable(aws):
     image = aws.image()
     aws.ec2().deregister_image(ImageId=image)
     refused("InvalidAMIID.Unavailable", aws.ec2().deregister_image, ImageId=image)
-    refused("InvalidAMIID.NotFound", aws.ec2().deregister_image, ImageId="ami-0123456789abcdef0")
+    refused("InvalidAMIID.NotFound", aws.ec2().deregister_image, ImageId="ami-0ffffffffffffffff")
 
 
 def test_snapshot_in_use(aws):

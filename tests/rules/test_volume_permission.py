@@ -1,6 +1,6 @@
 """ModifySnapshotAttribute."""
 
-from accounts import OTHER, OWNER, RECEIVER, allow, policy_for, refused
+from accounts import OTHER, OWNER, RECEIVER, allow, refused
 
 
 def modify(aws, snapshot, add=(), remove=(), role=None):
@@ -60,18 +60,44 @@ def test_share_snapshot_not_aws_key(aws):
 
 
 def test_sharer_needs_key(aws, switches):
-    """Seen: AuthFailure, "Not authorized to use key"; sharing takes kms:DescribeKey."""
+    """Malware Protection permissions: EBS re-encrypts for whoever shares; AuthFailure, "Not authorized to use key"."""
     key = aws.key()
-    snapshot = snapshot_of(aws, key)
-    role = aws.role(OWNER, "Sharer", [allow("ec2:*")])
-    assert key in refused("AuthFailure", modify, aws, snapshot, [{"UserId": RECEIVER}], role=role)
-    policy = policy_for(
-        OWNER, {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "kms:Describe*", "Resource": "*"}
-    )
-    seen = snapshot_of(aws, aws.key(policy=policy))
-    modify(aws, seen, [{"UserId": RECEIVER}], role=role)
+    snapshot, receiver = snapshot_of(aws, key), [{"UserId": RECEIVER}]
+    operations = "DescribeKey", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKeyWithoutPlaintext"
+    use = allow(*(f"kms:{one}" for one in operations), resource=key)
+    use["Condition"] = {"StringEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}}
+    grant = {**allow("kms:CreateGrant", resource=key), "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}}}
+    role = aws.role(OWNER, "Sharer", [allow("ec2:*"), use, grant])
+    modify(aws, snapshot, receiver, role=role)
+    modify(aws, snapshot, remove=receiver, role=role)
+    for left_out in operations:
+        actions = [f"kms:{one}" for one in operations if one != left_out]
+        limited = aws.role(OWNER, f"Sharer{left_out}", [allow("ec2:*"), {**use, "Action": actions}, grant])
+        for ask in ({"add": receiver}, {"remove": receiver}):
+            assert key in refused("AuthFailure", modify, aws, snapshot, role=limited, **ask), left_out
+    bare = aws.role(OWNER, "Bare", [allow("ec2:*"), use])
+    assert key in refused("AuthFailure", modify, aws, snapshot, receiver, role=bare), "no grant"
+    modify(aws, snapshot_of(aws), receiver, role=bare)
+    switches("sharer-key-operations", "DescribeKey")
+    modify(aws, snapshot, receiver, role=bare)
     switches("sharer-needs-key", False)
-    modify(aws, snapshot, [{"UserId": RECEIVER}], role=role)
+    modify(aws, snapshot, receiver, role=aws.role(OWNER, "None", [allow("ec2:*")]))
+
+
+def test_sharer_sees_default_key(aws, switches):
+    """Recorded: EC2 describes alias/aws/ebs in the name of whoever shares an encrypted snapshot. That key's own policy
+    lets everybody in the account do so through EC2."""
+    key = aws.key()
+    snapshot, receiver = snapshot_of(aws, key), [{"UserId": RECEIVER}]
+    default = aws.kms().describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["Arn"]
+    denied = {"Effect": "Deny", "Action": "kms:DescribeKey", "Resource": default}
+    role = aws.role(OWNER, "Sharer", [allow("ec2:*", "kms:*"), denied])
+    for ask in ({"add": receiver}, {"remove": receiver}):
+        assert (
+            refused("AuthFailure", modify, aws, snapshot, role=role, **ask) == f"Not authorized to use key {default} "
+        )
+    switches("sharer-needs-key", False)
+    modify(aws, snapshot, receiver, role=role)
 
 
 def test_snapshot_public_not_encrypted(aws):

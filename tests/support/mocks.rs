@@ -24,6 +24,11 @@ pub fn refused(code: &str) -> ErrorMetadata {
     ErrorMetadata::builder().code(code).message("as the test has it").build()
 }
 
+/// The same, in these words: where EC2 has no code of its own, they decide.
+pub fn refused_saying(code: &str, message: &str) -> ErrorMetadata {
+    ErrorMetadata::builder().code(code).message(message).build()
+}
+
 /// A rule that answers by what it is asked.
 pub fn answers<I, O, E>(rule: RuleBuilder<I, O, E>, answer: impl Fn(&I) -> Result<O, E> + Send + Sync + 'static) -> Rule
 where

@@ -225,6 +225,25 @@ pub async fn profile(account: &Config, name: &str, fields: &Value) {
     put.r#type("String".into()).send().await.expect("the parameter is put");
 }
 
+/// The second receiver's service-linked role of Auto Scaling.
+pub const GROUP_ROLE: &str =
+    "arn:aws:iam::333333333333:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+
+/// Makes it, as the first Auto Scaling group of an account does. What it may do is fixed, and nothing of KMS.
+/// <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AutoScalingServiceRolePolicy.html>
+pub fn make_group_role(account: &Config) {
+    let role = "RoleName=AWSServiceRoleForAutoScaling";
+    let trust = json!({"Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "autoscaling.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ]});
+    let fixed = json!({"Statement": [
+        {"Effect": "Allow", "Action": ["ec2:Describe*", "ec2:RunInstances", "ec2:CreateTags"], "Resource": "*"},
+    ]});
+    let path = "Path=/aws-service-role/autoscaling.amazonaws.com/";
+    account.iam(&format!("Action=CreateRole&{role}&{path}&AssumeRolePolicyDocument={trust}"));
+    account.iam(&format!("Action=PutRolePolicy&{role}&PolicyName=fixed&PolicyDocument={fixed}"));
+}
+
 /// The names of the grants on an account's key.
 pub async fn grants(account: &Config, key: &str) -> Vec<String> {
     let found = account.kms().list_grants().key_id(key).send().await.expect("grants are listed");

@@ -12,7 +12,7 @@ use bakery::prediction::START;
 use bakery::readiness::ImageLook;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
-use bakery::{Aws, Context, ErrorKind, Place, StepError, removal};
+use bakery::{Aws, Context, ErrorKind, Place, StepError, key_errors, removal};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -227,6 +227,10 @@ impl ThisCopy<'_> {
         match answer {
             Ok(copied) => known(copied.image_id()),
             Err(error) if error.is("InvalidAMIName.Duplicate") => self.adopt(&name).await,
+            Err(error) if key_errors::refused_a_call(&error) => {
+                let advice = key_errors::advice(Some(key), &input.source.kms_key_ids, &place.account_id);
+                Err(error.and(&advice))
+            }
             Err(error) if sharing_is_on_its_way(&error) => Err(error.as_kind(ErrorKind::NotVisibleYet)),
             // Where nothing but a copy was asked for, there is no other way to go.
             Err(error) if is_bound_to_its_account(&error) && input.delivery.relaunch.is_some() => {

@@ -1,9 +1,11 @@
 //! `grant-key` against a mocked KMS.
 
 use ami_bakery_tests::mocks::{self, MatchAny, Sequential, answers, refused};
-use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, delivery, here, id, run, settings};
+use ami_bakery_tests::samples::{IMAGE, KEYS, REVOKE_ROLE, STACK, at, delivery, here, id, run, settings};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_grant::{CreateGrantError, CreateGrantInput, CreateGrantOutput};
+use aws_sdk_kms::operation::list_grants::ListGrantsOutput;
+use aws_sdk_kms::operation::revoke_grant::{RevokeGrantError, RevokeGrantOutput};
 use aws_smithy_mocks::{Rule, mock};
 use bakery::grants::{Grant, Grants};
 use bakery::limits::LimitsParameter;
@@ -28,6 +30,7 @@ fn input(keys: &[&str]) -> Input {
         delivery: delivery(),
         image_id: id(IMAGE),
         kms_key_ids: keys.iter().copied().map(id).collect(),
+        now: at(300),
     }
 }
 
@@ -154,8 +157,7 @@ async fn an_answer_without_an_id_is_unexpected() {
 
 #[tokio::test]
 async fn what_is_only_shared_is_opened_to_each_grantee_under_a_name_of_no_run() {
-    let launcher =
-        "arn:aws:iam::222222222222:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    let launcher = "arn:aws:iam::222222222222:role/launcher";
     let grantees = vec![id("arn:aws:iam::222222222222:root"), id(launcher)];
     let shared = Delivery { route: Route::ShareOnly, grantees, ..delivery() };
     let seen: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
@@ -218,5 +220,119 @@ async fn limits_that_cannot_be_read_open_nothing() {
     ] {
         let (answer, calls) = limited(limits, delivery()).await;
         assert_eq!((answer.expect_err("nobody knows").kind, calls), (kind, 0));
+    }
+}
+
+mod auto_scaling {
+    use super::*;
+
+    const GROUP: &str =
+        "arn:aws:iam::222222222222:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+
+    fn to_group(keys: &[&str]) -> Input {
+        Input { delivery: Delivery { route: Route::ShareOnly, grantees: vec![id(GROUP)], ..delivery() }, ..input(keys) }
+    }
+
+    fn operations(asked: &CreateGrantInput) -> Vec<&str> {
+        asked.operations().iter().map(|operation| operation.as_str()).collect()
+    }
+
+    /// The owner opens the key to the receiver's role, in the name of the run.
+    fn opens() -> Rule {
+        mock!(Client::create_grant)
+            .match_requests(|asked| {
+                asked.name() == Some("ami-bakery/ami-bakery/web-1/222222222222/us-east-1")
+                    && asked.grantee_principal() == Some("arn:aws:iam::222222222222:role/AmiBakeryReceiver")
+                    && asked.grant_tokens().is_empty()
+                    && operations(asked).contains(&"Encrypt")
+            })
+            .then_output(|| CreateGrantOutput::builder().grant_id("opening").grant_token("secret").build())
+    }
+
+    /// The role makes the grant by that one's token, to stay, for the owner to retire.
+    fn asks(asked: &CreateGrantInput) -> bool {
+        asked.key_id() == Some(KEYS[0])
+            && asked.grantee_principal() == Some(GROUP)
+            && asked.name().is_some_and(|name| name.starts_with(&format!("ami-bakery-standing/{STACK}/{IMAGE}/222222222222/")))
+            && asked.retiring_principal() == Some(REVOKE_ROLE)
+            && asked.grant_tokens() == ["secret"]
+            // https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
+            && operations(asked)
+                == [
+                    "DescribeKey",
+                    "CreateGrant",
+                    "Decrypt",
+                    "Encrypt",
+                    "ReEncryptFrom",
+                    "ReEncryptTo",
+                    "GenerateDataKey",
+                    "GenerateDataKeyWithoutPlaintext",
+                ]
+    }
+
+    fn closes() -> Rule {
+        mock!(Client::revoke_grant)
+            .match_requests(|asked| asked.grant_id() == Some("opening"))
+            .then_output(|| RevokeGrantOutput::builder().build())
+    }
+
+    fn is_gone() -> Rule {
+        mock!(Client::list_grants)
+            .match_requests(|asked| asked.grant_id() == Some("opening"))
+            .then_output(|| ListGrantsOutput::builder().build())
+    }
+
+    async fn call(rules: &[&Rule]) -> Result<Output, StepError> {
+        let answer = handle(&clients(mocks::kms(Sequential, rules)), to_group(&KEYS[..1])).await;
+        assert!(rules.iter().all(|rule| rule.num_calls() == 1), "a call is missing: {answer:?}");
+        answer
+    }
+
+    #[tokio::test]
+    async fn the_receivers_role_makes_the_grant_and_the_key_is_closed_to_it_again() {
+        let makes = mock!(Client::create_grant)
+            .match_requests(asks)
+            .then_output(|| CreateGrantOutput::builder().grant_id("standing").grant_token("other secret").build());
+        let output = call(&[&opens(), &makes, &closes(), &is_gone()]).await.expect("it is granted");
+        assert_eq!(output.grants, [Grant { kms_key_id: id(KEYS[0]), grant_id: "standing".to_owned() }]);
+        assert!(!format!("{output:?}").contains("secret"), "a grant token is a credential");
+    }
+
+    #[tokio::test]
+    async fn the_key_is_closed_to_it_also_when_it_could_not() {
+        let denied = || CreateGrantError::generic(refused("AccessDeniedException"));
+        let makes = mock!(Client::create_grant).match_requests(asks).then_error(denied);
+        let error = call(&[&opens(), &makes, &closes(), &is_gone()]).await.expect_err("it may not");
+        assert_eq!(error.kind, ErrorKind::AccessDenied);
+        for part in ["AllowAutoScaling=true", "222222222222", KEYS[0]] {
+            assert!(error.message.contains(part), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_stays_open_to_it_is_told_before_anything_else() {
+        let makes = mock!(Client::create_grant)
+            .match_requests(asks)
+            .then_error(|| CreateGrantError::generic(refused("InvalidArnException")));
+        let stays = mock!(Client::revoke_grant).then_error(|| RevokeGrantError::generic(refused("DisabledException")));
+        let error = call(&[&opens(), &makes, &stays]).await.expect_err("it stays");
+        assert_eq!(error.kind, ErrorKind::RevokeFailed);
+        assert!(error.message.contains("opening") && error.message.contains("InvalidArnException"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn each_key_is_opened_by_itself_and_nothing_is_opened_for_others() {
+        let (create, revoke, list) = (kms(), closes_any(), gone_any());
+        let output = handle(&clients(mocks::kms(MatchAny, &[&create, &revoke, &list])), to_group(&KEYS)).await;
+        assert_eq!(output.expect("both are granted").grants.len(), 2);
+        assert_eq!((create.num_calls(), revoke.num_calls(), list.num_calls()), (4, 2, 2));
+    }
+
+    fn closes_any() -> Rule {
+        mock!(Client::revoke_grant).then_output(|| RevokeGrantOutput::builder().build())
+    }
+
+    fn gone_any() -> Rule {
+        mock!(Client::list_grants).then_output(|| ListGrantsOutput::builder().build())
     }
 }

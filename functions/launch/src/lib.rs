@@ -12,7 +12,7 @@ use bakery::names;
 use bakery::plan::{Bake, Delivery, Failure, Run};
 use bakery::settings::setting;
 use bakery::time::Timestamp;
-use bakery::{Aws, ErrorKind, Place, StepError};
+use bakery::{Aws, ErrorKind, Place, StepError, key_errors};
 use seal::Sealing;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -151,6 +151,12 @@ impl ThisInstance<'_> {
     /// Seconds since this attempt was begun.
     fn waited(&self) -> u64 {
         self.input.started_at.map_or(0, |begun| self.input.now.seconds_since(begun))
+    }
+
+    /// What the reader can do when a key could not be used.
+    fn key_advice(&self) -> String {
+        let Input { delivery, source, .. } = self.input;
+        key_errors::advice(delivery.kms_key_id.as_ref(), &source.kms_key_ids, &self.place.account_id)
     }
 
     fn error<T>(&self, kind: ErrorKind, message: String) -> Result<T, StepError> {

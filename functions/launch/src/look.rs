@@ -4,15 +4,11 @@ use crate::{Output, ThisInstance};
 use aws_sdk_ec2::types::{Instance, InstanceStateName};
 use bakery::ids::InstanceId;
 use bakery::images::is_windows;
-use bakery::{Context, ErrorKind, StepError};
+use bakery::{Context, ErrorKind, StepError, key_errors};
 
 const CHECK_AFTER_SECONDS: u64 = 20;
 /// An instance that has not passed its checks after this long is not going to, and the owner's key is open meanwhile.
 const LONGEST_BOOT_SECONDS: u64 = 45 * 60;
-
-/// The code of an instance whose volumes' keys could not be used.
-/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html#troubleshooting-launch-internal>
-const KEY_NOT_ACCESSIBLE: &str = "Client.InternalError";
 
 impl ThisInstance<'_> {
     pub(crate) async fn look(&self) -> Result<Output, StepError> {
@@ -82,8 +78,8 @@ impl ThisInstance<'_> {
         let code = instance.state_reason().and_then(|reason| reason.code()).unwrap_or_default();
         let said = instance.state_reason().and_then(|reason| reason.message()).unwrap_or("EC2 gives no reason");
         let reason = format!("the temporary instance {id} has ended: {said}");
-        if code == KEY_NOT_ACCESSIBLE {
-            let reason = format!("In {}, {reason}", self.place);
+        if key_errors::ended_an_instance(code) {
+            let reason = format!("In {}, {reason}. {}", self.place, self.key_advice());
             return Ok(Output::KeyNotAccessible { instance_id: id.clone(), reason });
         }
         self.error(ErrorKind::ImageFailed, format!("{reason}."))

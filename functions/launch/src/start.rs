@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{
 use bakery::grants::have_arrived;
 use bakery::images::{is_windows, known, tags_on};
 use bakery::plan::Relaunch;
-use bakery::{Context, ErrorKind, StepError, names};
+use bakery::{Context, ErrorKind, StepError, key_errors, names};
 
 /// A look is first worth while when the status checks may have run: they do so every minute.
 const BOOT_SECONDS: u64 = 45;
@@ -68,6 +68,7 @@ impl ThisInstance<'_> {
                 error.message = format!("{} has no default VPC; name a SubnetId. {}", self.place, error.message);
                 Err(error)
             }
+            Err(error) if key_errors::refused_a_call(&error) => Err(error.and(&self.key_advice())),
             // The image is shared, as the owner has read back; the receiver may see it a moment later.
             Err(error) if error.is("AuthFailure") => Err(error.as_kind(ErrorKind::NotVisibleYet)),
             Err(error) => Err(error),

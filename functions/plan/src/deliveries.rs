@@ -120,14 +120,18 @@ pub async fn check(
     limits: &Limits,
     planned: &mut [Planned],
     regions: &Usable,
+    is_encrypted: bool,
     redo: Option<&BakeId>,
     now: Timestamp,
 ) -> Result<(), StepError> {
     // Whoever is not among the stack's receivers, or in no usable Region, is a problem already, and not called on.
     let planned = planned.iter_mut().filter(|Planned { delivery, .. }| {
         let is_known = delivery.account_id == clients.here.account_id || limits.includes(&delivery.account_id);
-        // Nobody's role is entered where the image is only shared.
-        is_known && regions.contains_key(&delivery.region) && delivery.route != Route::ShareOnly
+        // Where the image is only shared, a role is entered for one reason alone: to let Auto Scaling use a key. A copy in
+        // another Region is always encrypted.
+        let has_key = is_encrypted || delivery.region != clients.here.region;
+        let is_entered = delivery.route != Route::ShareOnly || (has_key && delivery.lets_auto_scaling_in());
+        is_known && regions.contains_key(&delivery.region) && is_entered
     });
     let checks = planned.map(|planned| async move {
         match look(clients, planned, regions, redo, now).await {
@@ -151,6 +155,9 @@ async fn look(
 ) -> Result<(), StepError> {
     if regions.get(&planned.delivery.region) == Some(&true) {
         enabled_there(clients, &planned.delivery, now).await?;
+    }
+    if planned.delivery.route == Route::ShareOnly {
+        return clients.kms.at(&planned.delivery.place(), now).await.map(drop);
     }
     let key = usable_key(clients, &planned.delivery, &planned.key, "KmsKeyId", now).await?;
     planned.delivery.kms_key_id = Some(key);

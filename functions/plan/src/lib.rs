@@ -147,7 +147,8 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     let mut deliveries = deliveries::planned(&request, &nature, &clients.here, &limits, &mut problems);
     let redo = source.as_ref().and_then(|source| source.image.as_ref()).and(bake_id.as_ref());
     let regions = regions::usable(clients, &deliveries, &mut problems).await?;
-    deliveries::check(clients, &limits, &mut deliveries, &regions, redo, now).await?;
+    let is_encrypted = source.as_ref().is_some_and(|source| !source.keys.is_empty());
+    deliveries::check(clients, &limits, &mut deliveries, &regions, is_encrypted, redo, now).await?;
     let in_reach: Vec<_> = deliveries.iter().filter(|planned| regions.contains_key(&planned.delivery.region)).collect();
     let hops = hops::planned(clients, &request, &in_reach, is_managed, now, &mut problems).await?;
     if request.strict {

@@ -45,7 +45,7 @@ async fn has_default_vpc(ec2: &Client, at: &Place) -> Result<(), StepError> {
 async fn vpc_of(ec2: &Client, subnet: &SubnetId, at: &Place) -> Result<String, StepError> {
     let answer = ec2.describe_subnets().subnet_ids(subnet.as_str()).send().await;
     let found = match answer.doing("ec2:DescribeSubnets", subnet, at) {
-        Err(error) if error.is("InvalidSubnetID.NotFound") => {
+        Err(error) if error.is_unknown_id("InvalidSubnetID") => {
             return wrong(format!("there is no subnet {subnet} in {at}; name another as SubnetId"));
         }
         answer => answer?,

@@ -165,7 +165,7 @@ async fn instance(
     };
     let at = &clients.here;
     let found = match ask.send().await.doing("ec2:DescribeInstances", &field.1, at) {
-        Err(error) if error.is("InvalidInstanceID.NotFound") || error.is("InvalidInstanceID.Malformed") => Vec::new(),
+        Err(error) if error.is_unknown_id("InvalidInstanceID") => Vec::new(),
         answer => answer?.reservations().iter().flat_map(|reservation| reservation.instances().to_vec()).collect(),
     };
     match <[Instance; 1]>::try_from(found) {

@@ -1,6 +1,6 @@
 //! What a person should know and may well want.
 
-use bakery::ids::{KeyArn, OrganizationArn};
+use bakery::ids::{KeyArn, OrganizationArn, PrincipalArn};
 use bakery::plan::Delivery;
 use bakery::request::Reboot;
 use serde_json::json;
@@ -17,8 +17,33 @@ pub fn of(reboot: Reboot, deliveries: &[Delivery], keys: &BTreeSet<KeyArn>) -> V
     };
     let organizations: BTreeSet<_> = deliveries.iter().filter_map(|to| to.organization_arn.as_ref()).collect();
     let organizations = organizations.into_iter().filter(|_| !keys.is_empty()).map(|arn| needs_key_policy(arn, keys));
-    reboot.into_iter().chain(organizations).collect()
+    let launchers = deliveries.iter().filter(|_| !keys.is_empty()).filter_map(|to| needs_own_permission(to, keys));
+    let launchers: BTreeSet<_> = launchers.collect();
+    reboot.into_iter().chain(organizations).chain(launchers).collect()
 }
+
+/// A grant by the key's owner is of use to another account's principal only as far as that account lets it, too; IAM
+/// shows nobody else whether it does. Auto Scaling needs nothing: the grant to it is made in its own account.
+/// (Recorded on AWS in 2026.)
+fn needs_own_permission(to: &Delivery, keys: &BTreeSet<KeyArn>) -> Option<String> {
+    let grantees = to.grantees.iter().filter(|grantee| !grantee.is_service_linked());
+    let grantees: Vec<_> = grantees.map(PrincipalArn::as_str).collect();
+    if grantees.is_empty() {
+        return None;
+    }
+    let keys: Vec<_> = keys.iter().map(KeyArn::as_str).collect();
+    Some(format!(
+        "{} can launch only as far as IAM in account {} allows it, too, which cannot be seen from here: policies and          permissions boundaries there must allow {} on {}",
+        grantees.join(", "),
+        to.account_id,
+        NEEDED_TO_LAUNCH.join(", "),
+        keys.join(", ")
+    ))
+}
+
+/// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html#share-kms-key>
+const NEEDED_TO_LAUNCH: [&str; 5] =
+    ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"];
 
 /// A grant cannot name an organization, so the policy of the keys has to let its members in.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/share-amis-with-organizations-and-OUs.html>
@@ -71,6 +96,25 @@ mod tests {
         );
         assert!(said[1].contains("o-0123456789/*/ou-abcd-01234567/*"), "{said:?}");
         assert!(said.iter().all(|text| text.contains("kms:GrantIsForAWSResource")));
+    }
+
+    #[test]
+    fn who_launches_needs_permission_of_its_own_account_and_auto_scaling_does_not() {
+        let key = BTreeSet::from([KeyArn::try_from("arn:aws:kms:us-east-1:111111111111:key/1").expect("a key")]);
+        let role =
+            |name: &str| PrincipalArn::try_from(format!("arn:aws:iam::222222222222:role/{name}")).expect("an ARN");
+        let of_group = role("aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling");
+        let to = |grantees| {
+            let account = "222222222222".try_into().expect("an account");
+            let to = Delivery::new(0, account, "us-east-1".try_into().expect("a Region"), Route::ShareOnly);
+            [Delivery { grantees, ..to }]
+        };
+        let said = of(Reboot::Create, &to(vec![role("launcher"), of_group.clone()]), &key);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("role/launcher") && !said[0].contains("AutoScaling"), "{said:?}");
+        assert!(said[0].contains("kms:CreateGrant") && said[0].contains("key/1"), "{said:?}");
+        assert!(of(Reboot::Create, &to(vec![of_group]), &key).is_empty());
+        assert!(of(Reboot::Create, &to(vec![role("launcher")]), &BTreeSet::new()).is_empty(), "there is no key");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Takes grants back and proves it: those of one delivery, all that a run still has in a Region, or those that stand.
 
-use bakery::grants::{Grant, Grants, Wanted};
+use bakery::grants::{Grant, Grants, Issuer, Wanted};
 use bakery::ids::{Holder, ImageId, KeyArn};
 use bakery::outcome::StrangeGrant;
 use bakery::plan::{Delivery, Failure, PlannedRegion, Run, StandingImage};
@@ -59,7 +59,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
         Input::Delivery { run, delivery, image_id, kms_key_ids, grants: None, failure } => {
             let may_repeat = failure.is_none_or(|failure| failure.error != ErrorKind::NotAllowed.name());
             let mut found = Vec::new();
-            for wanted in grants.wanted(&run.name, &image_id, &delivery, &kms_key_ids)? {
+            let wanted = grants.wanted(&run.name, &image_id, &delivery, &kms_key_ids)?;
+            for wanted in grants.openings(&run.name, &delivery, &kms_key_ids)?.into_iter().chain(wanted) {
                 found.extend(lost(grants, &wanted, may_repeat).await?);
             }
             found
@@ -99,10 +100,10 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
 /// The grant, if its id was lost with the answer. `ListGrants` may not show it yet, so the
 /// named `CreateGrant` is repeated: it gives the grant that is there, or one that is revoked right away. Not for whom the
 /// stack does not allow any more, not even for a moment: of these what can be seen is taken back, and the sweep looks
-/// again.
+/// again. What a receiver's role was to make can only be looked for: the same call by the owner would make another.
 async fn lost(grants: &Grants, wanted: &Wanted, may_repeat: bool) -> Result<Vec<Grant>, StepError> {
     let listed = grants.listed(&wanted.kms_key_id, |found| found == wanted.name);
-    if !may_repeat {
+    if !may_repeat || wanted.issuer == Issuer::Receiver {
         return listed.await;
     }
     match grants.create(wanted).await {

@@ -171,7 +171,8 @@ async fn remove(clients: &Clients, instance: &InstanceId, tags: &[(&str, Option<
 
 fn unless_gone(answer: Result<(), StepError>) -> Result<(), StepError> {
     match answer {
-        Err(error) if error.is("InvalidInstanceID.NotFound") => Ok(()),
+        // An id that no instance can have is `InvalidID` to those calls that tag.
+        Err(error) if error.is_unknown_id("InvalidInstanceID") || error.is("InvalidID") => Ok(()),
         answer => answer,
     }
 }

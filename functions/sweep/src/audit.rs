@@ -32,6 +32,8 @@ pub struct OpenGrant {
     pub grant_id: String,
     pub name: String,
     pub grantee_principal: String,
+    /// The account that made it, as KMS writes it: the receiver's, if it is for Auto Scaling there.
+    pub issuing_account: String,
     pub operations: Vec<String>,
     pub why: Why,
 }
@@ -124,6 +126,7 @@ async fn open_grant(clients: &Clients, entry: &GrantListEntry, at: &Place) -> Re
         grant_id: grant_id.to_owned(),
         name: name.to_owned(),
         grantee_principal: entry.grantee_principal().unwrap_or_default().to_owned(),
+        issuing_account: entry.issuing_account().unwrap_or_default().to_owned(),
         operations: entry.operations().iter().map(|operation| operation.as_str().to_owned()).collect(),
         why,
     }))

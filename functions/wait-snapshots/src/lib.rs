@@ -8,7 +8,7 @@ use bakery::plan::{Bake, Delivery, Image, InstanceState, Route};
 use bakery::prediction::{Known, Sight};
 use bakery::readiness::{ImageLook, Readiness, SnapshotLook, by_snapshots, keys, readiness, shortcoming};
 use bakery::time::Timestamp;
-use bakery::{Aws, Context, ErrorKind, Place, StepError};
+use bakery::{Aws, Context, ErrorKind, Place, StepError, key_errors};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -144,7 +144,14 @@ fn judge(
             let sight = Sight { waited, progress: slowest, gib, known, looks: input.looks, allowed, awaited };
             pending(input, progress, sight, snapshot_ids, place)
         }
-        Readiness::KeyNotAccessible(reason) => Ok(Output::KeyNotAccessible { reason: format!("In {place}, {reason}") }),
+        Readiness::KeyNotAccessible(reason) => {
+            let own = input.delivery.as_ref().and_then(|delivery| delivery.kms_key_id.as_ref());
+            let mut reason = format!("In {place}, {reason}.");
+            if key_errors::failed_a_copy(&reason) {
+                reason = format!("{reason} {}", key_errors::advice(own, &[], &place.account_id));
+            }
+            Ok(Output::KeyNotAccessible { reason })
+        }
         Readiness::Failed(reason) => {
             let rest = match input.delivery {
                 Some(_) => "What exists of it is removed; start the bake again.",

@@ -49,8 +49,11 @@ def deploy(infra, built, receivers):
     if receivers:
         template = _yaml(infra / "receiver.yaml")
         for account in receivers:
-            sealer = f"arn:{PARTITION}:iam::{account}:role/{SEALER}"
-            chosen = {"OwnerAccountId": accounts.OWNER, "InstanceProfileRoleArn": sealer}
+            chosen = {
+                "OwnerAccountId": accounts.OWNER,
+                "InstanceProfileRoleArn": f"arn:{PARTITION}:iam::{account}:role/{SEALER}",
+                "AllowAutoScaling": "true",
+            }
             _sealer(account)
             create(account, RECEIVER_STACK, template, _parameters(template, chosen))
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError
 from local_server import OWNER, RECEIVER, unique
 
-MISSING = "ami-00000000000000000"
+MISSING = "ami-0ffffffffffffffff"
 
 
 def refused(code, call, *arguments, **ask):

@@ -6,7 +6,7 @@ mod request;
 
 use ami_bakery_tests::local_aws::REGION;
 use ami_bakery_tests::looks::{self, COPY_TAGS};
-use ami_bakery_tests::mocks::{self, Sequential, refused};
+use ami_bakery_tests::mocks::{self, Sequential, refused, refused_saying};
 use ami_bakery_tests::samples::{IMAGE, KEYS, RECEIVER_KEY, SNAPSHOTS, STACK, at, bake, delivery, id, run};
 use aws_sdk_ec2::operation::copy_image::{CopyImageError, CopyImageInput, CopyImageOutput};
 use aws_sdk_ec2::operation::delete_snapshot::{DeleteSnapshotError, DeleteSnapshotOutput};

@@ -44,6 +44,18 @@ async fn what_copy_image_says_decides_the_kind_of_the_error() {
 }
 
 #[tokio::test]
+async fn a_key_that_may_not_be_used_is_told_and_not_taken_for_sharing_on_its_way() {
+    let said = format!("Not authorized to use key {RECEIVER_KEY} ");
+    let copy = mock!(Ec2::copy_image).then_error(move || CopyImageError::generic(refused_saying("AuthFailure", &said)));
+    let answer = call(input(Mode::Copy, 1), &[&finds([]), &copy], &[&key_is_visible()]).await;
+    let error = answer.expect_err("the key is closed");
+    assert_eq!(error.kind, ErrorKind::AccessDenied, "{error}");
+    for part in [RECEIVER_KEY, KEYS[0], "222222222222", "lets the role use it"] {
+        assert!(error.message.contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_kms_does_not_know_is_not_waited_for() {
     let unknown = mock!(Kms::describe_key).then_error(|| DescribeKeyError::generic(refused("NotFoundException")));
     let error = call(input(Mode::Copy, 1), &[], &[&unknown]).await.expect_err("it is unknown");
@@ -53,8 +65,7 @@ async fn a_key_that_kms_does_not_know_is_not_waited_for() {
 fn bound() -> Rule {
     mock!(Ec2::copy_image).then_error(|| {
         let said = "Images from AWS Marketplace cannot be copied to another AWS account.";
-        let meta = aws_sdk_ec2::error::ErrorMetadata::builder().code("InvalidRequest").message(said).build();
-        CopyImageError::generic(meta)
+        CopyImageError::generic(refused_saying("InvalidRequest", said))
     })
 }
 

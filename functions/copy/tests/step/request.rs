@@ -59,8 +59,7 @@ async fn what_failed_before_is_removed_before_its_name_is_used_again() {
 async fn sharing_that_is_on_its_way_is_waited_for() {
     let late = || {
         let said = "You do not have permission to access the storage of this ami";
-        let error = aws_sdk_ec2::error::ErrorMetadata::builder().code("InvalidRequest").message(said).build();
-        CopyImageError::generic(error)
+        CopyImageError::generic(refused_saying("InvalidRequest", said))
     };
     let refused = mock!(Ec2::copy_image).then_error(late);
     let error = call(input(Mode::Copy, 1), &[&finds([]), &refused], &[&key_is_visible()]).await.expect_err("too soon");

@@ -46,9 +46,19 @@ async fn a_key_that_was_not_accessible_may_be_tried_again() {
         let reason = StateReason::builder().code("Client.InternalError").message("Client error on launch");
         instance.state_reason(reason.build())
     });
-    let output = call(known(Mode::Look), &[&died], &[], &[]).await.expect("it is no error");
-    let Output::KeyNotAccessible { reason, .. } = output else { panic!("the key was not accessible: {output:?}") };
-    assert!(reason.contains("Client error on launch") && reason.contains("222222222222"), "{reason}");
+    // As recorded on AWS.
+    let recorded = shows_with("shutting-down", |instance| {
+        let code = "Client.InvalidKMSKey.InvalidState";
+        let said = "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state";
+        instance.state_reason(StateReason::builder().code(code).message(said).build())
+    });
+    for (ended, said) in [(died, "Client error on launch"), (recorded, "in an incorrect state")] {
+        let output = call(known(Mode::Look), &[&ended], &[], &[]).await.expect("it is no error");
+        let Output::KeyNotAccessible { reason, .. } = output else { panic!("the key was not accessible: {output:?}") };
+        for part in [said, "222222222222", RECEIVER_KEY, KEYS[0], "lets the role use it"] {
+            assert!(reason.contains(part), "{reason}");
+        }
+    }
 }
 
 #[tokio::test]

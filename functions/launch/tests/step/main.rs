@@ -5,7 +5,7 @@ mod seal;
 mod start;
 mod terminate;
 
-use ami_bakery_tests::mocks::{self, Sequential, refused};
+use ami_bakery_tests::mocks::{self, Sequential, refused, refused_saying};
 use ami_bakery_tests::samples::{IMAGE, KEYS, RECEIVER_KEY, STACK, at, bake, delivery, id, run};
 use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_ec2::operation::describe_instance_status::DescribeInstanceStatusOutput;

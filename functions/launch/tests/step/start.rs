@@ -151,6 +151,17 @@ async fn what_ec2_says_decides_the_kind_of_the_error_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_key_that_may_not_be_used_is_told_and_not_waited_for() {
+    let said = format!("Not authorized to use key {RECEIVER_KEY} ");
+    let refuses =
+        mock!(Ec2::run_instances).then_error(move || RunInstancesError::generic(refused_saying("AuthFailure", &said)));
+    let calls = [&shared(ArchitectureValues::X8664), &refuses];
+    let error = call(input(Mode::Launch), &calls, &[&arrived()], &[]).await.expect_err("the key is closed");
+    assert_eq!(error.kind, ErrorKind::AccessDenied, "{error}");
+    assert!(error.message.contains("lets the role use it") && error.message.contains(KEYS[0]), "{error}");
+}
+
+#[tokio::test]
 async fn nothing_is_launched_before_the_grant_and_the_image_can_be_seen() {
     let denied = mock!(Kms::describe_key).then_error(|| DescribeKeyError::generic(refused("AccessDeniedException")));
     let calls = [&shared(ArchitectureValues::X8664)];

@@ -145,6 +145,9 @@ mod an_image_that_exists {
             let problem = problem(&with_image(image), image_request()).await;
             assert!(problem.starts_with("ImageId") && problem.contains("there is no such image"), "{problem}");
         }
+        let refusals = vec![("ec2:DescribeImages", "InvalidAMIID.Malformed")];
+        let problem = problem(&World { refusals, ..World::default() }, image_request()).await;
+        assert!(problem.starts_with("ImageId") && problem.contains("there is no such image"), "mistyped: {problem}");
     }
 
     #[tokio::test]

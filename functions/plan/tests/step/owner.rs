@@ -221,7 +221,7 @@ impl World {
             Ok::<_, DescribeRegionsError>(DescribeRegionsOutput::builder().set_regions(Some(all.collect())).build())
         });
         let mut rules = vec![instances, volumes, images, snapshots, regions];
-        rules.extend(network(&self.network));
+        rules.extend(network(&self.network, self.refusal("ec2:DescribeSubnets")));
         mocks::ec2(MatchAny, &rules.iter().collect::<Vec<_>>())
     }
 
@@ -318,7 +318,7 @@ impl World {
 }
 
 /// What a receiver's network looks like.
-fn network(has: &[&'static str]) -> [aws_smithy_mocks::Rule; 4] {
+fn network(has: &[&'static str], no_subnet: Option<&'static str>) -> [aws_smithy_mocks::Rule; 4] {
     use aws_sdk_ec2::Client;
     let has = |what| has.contains(&what);
     let (default, subnet, nat, endpoint) = (has("default VPC"), has("subnet"), has("NAT"), has("endpoint"));
@@ -328,7 +328,8 @@ fn network(has: &[&'static str]) -> [aws_smithy_mocks::Rule; 4] {
     });
     let subnets = answers(mock!(Client::describe_subnets), move |asked| {
         if !subnet {
-            return Err(DescribeSubnetsError::generic(refused("InvalidSubnetID.NotFound")));
+            let code = no_subnet.unwrap_or("InvalidSubnetID.NotFound");
+            return Err(DescribeSubnetsError::generic(refused(code)));
         }
         let found = Subnet::builder().set_subnet_id(asked.subnet_ids().first().cloned()).vpc_id("vpc-1").build();
         Ok(DescribeSubnetsOutput::builder().subnets(found).build())

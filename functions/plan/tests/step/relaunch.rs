@@ -64,8 +64,11 @@ async fn there_must_be_a_network_to_launch_in() {
     let problem = delivery.problem.expect("there is none");
     assert!(problem.contains("no default VPC") && problem.contains("SubnetId"), "{problem}");
     let named = json!({"SubnetId": "subnet-0123456789abcdef0"});
-    let problem = first(&of_marketplace(&["default VPC"]), named.clone()).await.problem.expect("it is not there");
-    assert!(problem.contains("there is no subnet subnet-0123456789abcdef0"), "{problem}");
+    for code in ["InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed"] {
+        let world = World { refusals: vec![("ec2:DescribeSubnets", code)], ..of_marketplace(&["default VPC"]) };
+        let problem = first(&world, named.clone()).await.problem.expect("it is not there");
+        assert!(problem.contains("there is no subnet subnet-0123456789abcdef0"), "{problem}");
+    }
     assert_eq!(first(&of_marketplace(&["subnet"]), named).await.problem, None);
 }
 

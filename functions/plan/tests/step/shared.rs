@@ -9,6 +9,9 @@ use bakery::store::{report_key, standing_key};
 use plan::Output;
 use std::collections::{BTreeMap, BTreeSet};
 
+const SPOT: &str = "arn:aws:iam::222222222222:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot";
+const GROUP: &str =
+    "arn:aws:iam::222222222222:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
 const ORGANIZATION: &str = "arn:aws:organizations::999999999999:organization/o-0123456789";
 
 fn shared(fields: Value) -> Value {
@@ -36,6 +39,29 @@ async fn an_account_launches_as_a_whole_unless_grantees_are_named() {
 }
 
 #[tokio::test]
+async fn auto_scaling_is_let_in_by_the_receiver_s_role_which_is_seen_to_be_there() {
+    let world = World { locked_out: true, ..World::default() };
+    plan(&world, shared(json!({"Grantees": [GROUP]}))).await;
+    let problem = deliveries(&world)[0]["Problem"].as_str().expect("its role lets nobody in").to_owned();
+    assert!(problem.contains("sts:AssumeRole") && problem.contains("infra/receiver.yaml"), "{problem}");
+    let plain = World { volumes: [("vol-1", None), ("vol-2", None)].into(), locked_out: true, ..World::default() };
+    plan(&plain, shared(json!({"Grantees": [GROUP]}))).await;
+    assert_eq!(deliveries(&plain)[0].get("Problem"), None, "there is no key to open");
+    let world = World::default();
+    let planned = plan(&world, shared(json!({"Grantees": [GROUP]}))).await;
+    assert_eq!((deliveries(&world)[0].get("Problem"), planned.warnings.len()), (None, 0), "{planned:?}");
+}
+
+#[tokio::test]
+async fn who_launches_is_told_to_need_permission_of_its_own_account() {
+    let planned = plan(&World::default(), shared(json!({}))).await;
+    let [warning] = planned.warnings.as_slice() else { panic!("one warning: {planned:?}") };
+    for part in ["arn:aws:iam::222222222222:root", "kms:CreateGrant", KEYS[0]] {
+        assert!(warning.contains(part), "{warning}");
+    }
+}
+
+#[tokio::test]
 async fn an_organization_is_told_what_its_key_s_policy_needs() {
     let request = json!({"OrganizationArn": ORGANIZATION, "AccountId": null});
     let planned = plan(&World::default(), shared(request)).await;
@@ -51,6 +77,7 @@ async fn what_cannot_be_shared_so_is_named() {
         (json!({"Grantees": []}), "Receivers[0].Grantees = []: name at least one"),
         (json!({"Grantees": ["arn:aws:iam::999999999999:root"]}), "belongs to another account than the receiver's"),
         (json!({"Grantees": ["arn:aws:iam::222222222222:group/x"]}), "a grant can name no group"),
+        (json!({"Grantees": [SPOT]}), "is a service-linked role, which the owner's grant does not help"),
         (json!({"OrganizationArn": ORGANIZATION}), "give exactly one of AccountId, OrganizationArn"),
         (json!({"AccountId": null, "OrganizationArn": ORGANIZATION, "Route": "Copy"}), "an organization cannot copy"),
         (json!({"AccountId": null, "OrganizationalUnitArn": ORGANIZATION}), "this is an OrganizationArn"),

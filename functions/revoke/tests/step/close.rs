@@ -70,3 +70,40 @@ async fn what_a_receiver_has_granted_meanwhile_is_told_and_left_alone() {
     let [strange] = output.strange.as_slice() else { panic!("one is strange: {:?}", output.strange) };
     assert_eq!((strange.grant_id.as_str(), strange.grantee_principal.as_str()), ("strange", role));
 }
+
+#[tokio::test]
+async fn what_a_receiver_has_granted_to_auto_scaling_is_told_unless_the_owner_asked_for_it() {
+    let group =
+        "arn:aws:iam::222222222222:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    let other = group.replace(RECEIVERS[0], RECEIVERS[1]);
+    let name = format!("ami-bakery-standing/ami-bakery/{IMAGE}/{}/0123456789abcdef", RECEIVERS[0]);
+    let all = mock!(Client::list_grants).then_output(move || {
+        let asked = |id: &str, grantee: &str| {
+            let entry = GrantListEntry::builder().grant_id(id).grantee_principal(grantee).name(&name);
+            let entry = entry.issuing_account(format!("arn:aws:iam::{}:root", RECEIVERS[0]));
+            entry.retiring_principal(REVOKE_ROLE)
+        };
+        let grants = [
+            asked("asked-for", group).build(),
+            asked("its-role-is-gone", "AROAEXAMPLEID").build(),
+            asked("not-found-by-the-audit", group).retiring_principal(group).build(),
+            asked("of-another-stack", group).name(name.replace("standing/ami-bakery", "standing/other")).build(),
+            asked("of-another-account", &other).build(),
+            asked("to-a-role-of-its-own", "arn:aws:iam::222222222222:role/other").build(),
+            asked("by-another", group).issuing_account(format!("arn:aws:iam::{}:root", RECEIVERS[1])).build(),
+            made_by("without-a-name", RECEIVERS[0], group, 60),
+        ];
+        ListGrantsOutput::builder().set_grants(Some(grants.to_vec())).build()
+    });
+    let output = call(close(), &[&all]).await.expect("it is no error");
+    let strange: Vec<_> = output.strange.iter().map(|grant| grant.grant_id.as_str()).collect();
+    let told = [
+        "not-found-by-the-audit",
+        "of-another-stack",
+        "of-another-account",
+        "to-a-role-of-its-own",
+        "by-another",
+        "without-a-name",
+    ];
+    assert_eq!(strange, told);
+}

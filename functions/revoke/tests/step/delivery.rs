@@ -1,6 +1,8 @@
 //! One delivery's grants.
 
 use crate::*;
+use bakery::names;
+use bakery::plan::{Delivery, Route};
 
 #[tokio::test]
 async fn nothing_was_granted() {
@@ -27,6 +29,25 @@ async fn gone_already_is_success() {
 async fn a_lost_id_is_learnt_by_repeating_the_named_grant() {
     let calls = [creates("g1"), revokes(KEYS[0], "g1"), looks("g1", false)];
     assert_eq!(call(lost(), &calls.each_ref()).await.expect("it is gone"), revoked(1));
+}
+
+#[tokio::test]
+async fn what_a_receivers_role_was_to_make_for_auto_scaling_is_looked_for_and_its_own_access_repeated() {
+    let group =
+        "arn:aws:iam::222222222222:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
+    let shared = Delivery { route: Route::ShareOnly, grantees: vec![id(group)], ..delivery() };
+    let name = names::standing_grant(STACK, &id(IMAGE), &shared.grantees[0], &shared.account_id);
+    let input = Input::Delivery {
+        run: run("web-1"),
+        delivery: shared,
+        image_id: id(IMAGE),
+        kms_key_ids: vec![id(KEYS[0])],
+        grants: None,
+    };
+    let listed = mock!(Client::list_grants).then_output(move || page(vec![("g2", &name), ("g3", "other")], None));
+    let (own, standing) = (revokes(KEYS[0], "g1"), revokes(KEYS[0], "g2"));
+    let calls = [&creates("g1"), &listed, &own, &standing, &looks("g1", false), &looks("g2", false)];
+    assert_eq!(call(input, &calls).await.expect("both are gone"), revoked(2));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ mod stop;
 use ::share::{Clients, Here, Input, Output, TakeBack, handle};
 use ami_bakery_tests::bucket::Bucket;
 use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::mocks::{self, MatchAny, answers, refused};
+use ami_bakery_tests::mocks::{self, MatchAny, answers, refused, refused_saying};
 use ami_bakery_tests::samples::{IMAGE, SNAPSHOTS, delivery_to, id, image, region, run};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::describe_image_attribute::{
@@ -175,7 +175,8 @@ impl World {
             let change = asked.create_volume_permission().expect("what to change");
             let answer =
                 four.change(asked.snapshot_id(), change.add(), change.remove(), CreateVolumePermission::user_id);
-            answer.map_err(|code| ModifySnapshotAttributeError::generic(refused(code)))?;
+            let said = "Not authorized to use key arn:aws:kms:us-east-1:111111111111:key/1 ";
+            answer.map_err(|code| ModifySnapshotAttributeError::generic(refused_saying(code, said)))?;
             Ok(ModifySnapshotAttributeOutput::builder().build())
         });
         mocks::ec2(MatchAny, &[&read_image, &read_snapshot, &modify_image, &modify_snapshot])

@@ -24,6 +24,15 @@ async fn every_call_tells_what_aws_said() {
 }
 
 #[tokio::test]
+async fn a_key_that_may_not_be_used_is_told_with_what_to_do() {
+    let world = World::with(&both());
+    world.refuse("modify", SNAPSHOTS[1], "AuthFailure");
+    let error = world.call(Input::Share, "web-1").await.expect_err("the key is closed");
+    assert_eq!(error.kind, ErrorKind::AccessDenied);
+    assert!(error.message.contains("key/1") && error.message.contains("roles of share and sweep"), "{error}");
+}
+
+#[tokio::test]
 async fn what_the_bucket_refuses_comes_before_any_sharing() {
     let deliveries = deliveries_key(&id("web-1"), &id(REGION));
     for (operation, key) in [("get", deliveries), ("get", record_key()), ("put", record_key())] {

@@ -152,7 +152,9 @@ async fn nothing_else_of_the_tags_gets_into_the_request() {
 #[tokio::test]
 async fn an_instance_that_is_gone_is_no_error() {
     for operation in ["ec2:CreateTags", "ec2:DeleteTags"] {
-        let world = World { refusals: vec![(operation, "InvalidInstanceID.NotFound")], ..asked("web") };
-        started(&world.call(tag("web")).await.expect(operation));
+        for code in ["InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "InvalidID"] {
+            let world = World { refusals: vec![(operation, code)], ..asked("web") };
+            started(&world.call(tag("web")).await.expect(operation));
+        }
     }
 }

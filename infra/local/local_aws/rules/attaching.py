@@ -11,7 +11,7 @@ from .instance_calls import changed, instances_of, startable
 from .instance_states import CLIENT_ERROR
 from .registry import rule
 from .switches import switch
-from .timing import LAUNCH_FAILURE_SECONDS
+from .timing import START_FAILURE_SECONDS
 from .visibility import may_read
 from .world import find_snapshot
 
@@ -56,7 +56,7 @@ def _start(instance):
 @rule("start-needs-keys", pages.LAUNCH_TROUBLE)
 def _back(instance):
     """An instance with a volume whose key is disabled or gone does not start: it is stopped again."""
-    instance.turn((LAUNCH_FAILURE_SECONDS, "stopped"), reason=CLIENT_ERROR)
+    instance.turn((START_FAILURE_SECONDS, "stopped"), reason=CLIENT_ERROR)
 
 
 def create_volume(response):

@@ -69,6 +69,12 @@ class Caller:
             refused = refused or _outside(self.boundary, action, resource, context)
         return refused or self.session_refusal(action, resource, context)
 
+    def limit(self, action, resource, context):
+        """Why its permissions boundary, or the policies of its session, do not let it, whoever else does."""
+        context = {**self.context(), **context}
+        outside = _outside(self.boundary, action, resource, context) if switch("caller-iam-policies") else None
+        return outside or self.session_refusal(action, resource, context)
+
     def session_refusal(self, action, resource, context):
         """Why the policies of its session do not let it, even what a resource's policy allows its role."""
         return _outside_session(self.session, action, resource, {**self.context(), **context})

@@ -12,6 +12,7 @@ from .errors import missing
 from .images import Device, Image, check_quota
 from .registry import rule
 from .snapshots import NO_VOLUME, Snapshot
+from .switches import switch
 from .timing import now
 from .world import watch
 
@@ -60,6 +61,8 @@ def copy_image(response):
     source = copy_checks.source(backend, ask("SourceRegion"), ask("SourceImageId"))
     copy_checks.permitted(source, backend.account_id)
     copy_checks.not_decrypted(source, ask("Encrypted"))
+    if switch("copy-image-describes-key"):
+        copy_keys.refuse_unseen_key(backend, ask("KmsKeyId"), caller)
     time_based.check_throughput(source.snapshots, minutes, source.ec2_backend, backend)
     names.check(backend, ask("Name"))
     check_quota(backend)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from . import pages
 from .ebs_keys import key_arn, key_named, usable
+from .errors import ec2
+from .key_access import may
 from .registry import rule
 from .switches import switch
 from .world import default_key, find_key
@@ -79,6 +81,20 @@ def _destination_key_usable(use, caller, at):
     """The key of the copy must exist in the destination Region and be usable, or the copy fails later."""
     key = key_named(use.snapshot.ec2_backend, use.snapshot.kms_key_id or "")
     return key is not None and usable(key, caller, at, use.snapshot.id)
+
+
+def refuse_unseen_key(backend, key_id, caller):
+    """Refuses a copy under a key that the caller may not describe."""
+    key = key_named(backend, key_id) if key_id else None
+    if key is not None and not may(key, caller, "DescribeKey", ViaService=f"ec2.{backend.region_name}.amazonaws.com"):
+        _not_authorized(key)
+
+
+@rule("copy-key-described", pages.COPYING_SNAPSHOTS)
+def _not_authorized(key):
+    """Whoever copies must be allowed to describe the key of the copy, or the call is refused at once. (Recorded, of
+    CopySnapshot; of CopyImage assumed: the switch copy-image-describes-key.)"""
+    raise ec2("AuthFailure", f"Not authorized to use key {key.arn} ")
 
 
 def _key_of(snapshot):

@@ -27,6 +27,7 @@ def copy_snapshot(response):
     source = _source(backend, ask("SourceRegion"), ask("SourceSnapshotId"))
     _completed(source)
     copy_checks.snapshot_not_decrypted(source, ask("Encrypted"))
+    copy_keys.refuse_unseen_key(backend, ask("KmsKeyId"), caller_of(response))
     time_based.check_throughput([source], minutes, source.ec2_backend, backend)
     room(backend)
     response.error_on_dryrun()

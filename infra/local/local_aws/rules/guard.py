@@ -6,7 +6,7 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
-from . import permission, rates, world
+from . import id_checksums, permission, rates, world
 from .timing import now
 
 # Errors of EC2 that are not answered with 400.
@@ -48,6 +48,7 @@ def _guarded(service, operation, method):
                     rates.take(operation, self)
                 if service == "ec2":
                     permission.check(operation, self)
+                    id_checksums.check(self)
                 world.settle(now())
                 answer = method(self)
             except ServiceException as error:

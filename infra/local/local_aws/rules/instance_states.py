@@ -11,7 +11,16 @@ from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
 from . import pages
 from .registry import rule
-from .timing import LAUNCH_SECONDS, STOP_SECONDS, TERMINATE_SECONDS, TERMINATED_VISIBLE_SECONDS, now
+from .switches import switch
+from .timing import (
+    LAUNCH_FAILURE_ENDS_SECONDS,
+    LAUNCH_FAILURE_SECONDS,
+    LAUNCH_SECONDS,
+    STOP_SECONDS,
+    TERMINATE_SECONDS,
+    TERMINATED_VISIBLE_SECONDS,
+    now,
+)
 from .world import watch
 
 _start, _stop, _terminate = Instance.start, Instance.stop, Instance.terminate
@@ -19,6 +28,12 @@ _start, _stop, _terminate = Instance.start, Instance.stop, Instance.terminate
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 NO_REASON = StateReason()
 CLIENT_ERROR = StateReason("Client.InternalError: Client error on launch", "Client.InternalError")
+KEY_ERRORS = {
+    # Recorded on AWS in 2026.
+    "Client.InvalidKMSKey.InvalidState": "The KMS key provided is in an incorrect state",
+    # As the page on launch trouble has it.
+    "Client.InternalError": "Client error on launch",
+}
 BY_USER = StateReason("Client.UserInitiatedShutdown: User initiated shutdown", "Client.UserInitiatedShutdown")
 BY_ITSELF = StateReason(
     "Client.InstanceInitiatedShutdown: Instance initiated shutdown", "Client.InstanceInitiatedShutdown"
@@ -60,6 +75,16 @@ def turn(instance, *steps, reason=NO_REASON):
 
 def stay_pending(instance):
     del instance.course[1:]
+
+
+def give_up(instance):
+    """An instance whose volumes' keys cannot be used never runs."""
+    stay_pending(instance)
+    code = switch("launch-key-failure-code")
+    reason = StateReason(f"{code}: {KEY_ERRORS.get(code, 'The KMS key provided cannot be used')}", code)
+    ends = LAUNCH_FAILURE_SECONDS + LAUNCH_FAILURE_ENDS_SECONDS
+    turn(instance, (LAUNCH_FAILURE_SECONDS, "shutting-down"), (ends, "terminated"), reason=reason)
+    instance.boots.clear()
 
 
 @rule("launch-takes-time", pages.INSTANCE_LIFECYCLE, without=0)

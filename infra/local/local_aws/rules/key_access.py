@@ -32,6 +32,7 @@ def may(key, caller, operation, at=None, encryption_context=None, tokens=(), **c
     identity = caller.identity_decision(action, key.arn, keys)
     if "Deny" in (direct, account, identity):
         return None
+    limited = caller.limit(action, key.arn, keys) is not None
 
     def by(identity):
         if caller.account == key.account_id:
@@ -39,7 +40,7 @@ def may(key, caller, operation, at=None, encryption_context=None, tokens=(), **c
                 return POLICY
         elif _foreign_policy(direct, account, identity):
             return POLICY
-        return _granted(key, caller, operation, at, encryption_context or {}, tokens, identity)
+        return _granted(key, caller, operation, at, encryption_context or {}, tokens, (identity, limited))
 
     how = by(identity)
     if how and not by(None):
@@ -60,24 +61,39 @@ def _foreign_policy(direct, account, identity):
     return "Allow" in (direct, account) and identity == "Allow"
 
 
-def _granted(key, caller, operation, at, encryption_context, tokens, identity):
+def _granted(key, caller, operation, at, encryption_context, tokens, own):
     for grant in [*list(key.grants.values()), *key.past_grants]:
         if (
             operation in grant.operations
             and grant.seen_at(at, tokens)
-            and _is_grantee(grant, caller, identity)
+            and _is_grantee(key, grant, caller, *own)
             and grant.constraints_met(operation, encryption_context)
         ):
             return grant
     return None
 
 
-def _is_grantee(grant, caller, identity):
-    if grant.grantee_principal in caller.names:
-        return True
-    if grant.grantee_principal != caller.root:
+def _is_grantee(key, grant, caller, identity, limited):
+    if grant.grantee_principal == caller.root:
+        return _root_grantee(identity)
+    if grant.grantee_principal not in caller.names:
         return False
-    return _root_grantee(identity)
+    is_role = grant.grantee_principal != caller.arn
+    return not (is_role and limited and _role_is_limited()) and _of_its_account(key, grant, caller, identity)
+
+
+@rule("grant-to-role-limited", pages.GRANTS, without=False)
+def _role_is_limited():
+    """What a grant lets a role do, its permissions boundary and the policies of its session limit; a grant to the very
+    session they do not. (Recorded.)"""
+    return True
+
+
+@rule("foreign-grantee-needs-iam", pages.GRANTS, without=True)
+def _of_its_account(key, grant, caller, identity):
+    """A grant by the key's account to a principal of another is used as far as that one's own policies allow it; a grant
+    that the grantee's own account has made needs none. (Recorded.)"""
+    return identity == "Allow" or caller.account in (key.account_id, grant.issuer)
 
 
 @rule("root-grantee-needs-iam", pages.GRANTS, without=True)

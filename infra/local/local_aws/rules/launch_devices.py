@@ -72,7 +72,8 @@ def _large_enough(size, snapshot):
 
 @rule("launch-needs-keys", pages.LAUNCH_TROUBLE, without=True)
 def keys_usable(instance, volume, caller):
-    """An instance whose volumes' keys the launcher cannot use is taken in, and terminated with Client.InternalError."""
+    """An instance whose volumes' keys the launcher cannot use is taken in, never runs, and ends with a StateReason.
+    (Recorded: Client.InvalidKMSKey.InvalidState; documented: Client.InternalError; the code is a switch.)"""
     snapshot = find_snapshot(instance.ec2_backend.region_name, volume.snapshot_id or "")
     keys = [key_named(instance.ec2_backend, volume.kms_key_id or "")] if volume.encrypted else []
     if snapshot and snapshot.encrypted:

@@ -16,9 +16,9 @@ from . import (
 )
 from .callers import caller_of
 from .errors import ec2
-from .instance_states import CLIENT_ERROR
+from .instance_states import give_up
 from .registry import rule
-from .timing import LAUNCH_FAILURE_SECONDS, now
+from .timing import now
 from .visibility import may_launch
 from .world import find_image
 
@@ -44,7 +44,7 @@ def run_instances(response):
         networks.tell_groups(instance)
         launch_options.apply(response, image, instance)
         if not all(launch_devices.keys_usable(instance, one, caller_of(response)) for one in _volumes(instance)):
-            instance.turn((LAUNCH_FAILURE_SECONDS, "terminated"), reason=CLIENT_ERROR)
+            give_up(instance)
         else:
             fates.meet(instance)
     image.last_launched_at = now()

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 import fnmatch
 import functools
 import json
+import re
 from urllib.parse import unquote
 
 
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 ANY = None
 # The resource of calls that are not about any: only a policy for all resources allows them.
 ALL = "*"
+VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 
 def parse(document):
@@ -88,10 +90,19 @@ def _principal(statement, principals):
 
 def _conditions(conditions, context):
     return all(
-        _condition(operator, _list(values), context.get(key.lower()))
+        _condition(operator, [_filled(value, context) for value in _list(values)], context.get(key.lower()))
         for operator, keys in conditions.items()
         for key, values in keys.items()
     )
+
+
+def _filled(value, context):
+    """A value with what the request has for its policy variables, such as `${aws:PrincipalAccount}`; where it has nothing,
+    the value matches nothing.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html"""
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    return VARIABLE.sub(lambda found: str(context.get(found[1].lower(), found[0])), value)
 
 
 def _condition(operator, wanted, found):

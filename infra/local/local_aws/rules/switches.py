@@ -41,7 +41,24 @@ SWITCHES = {
         "kms:GrantIsForAWSResource is false in direct calls of CreateGrant, ListGrants and RevokeGrant, and not absent; "
         "assumed, AWS's pages do not say",
     ),
-    "sharer-needs-key": Switch(True, "ModifySnapshotAttribute needs kms:DescribeKey on the snapshot's key"),
+    "launch-key-failure-code": Switch(
+        "Client.InvalidKMSKey.InvalidState",
+        "StateReason code of an instance whose volumes' keys cannot be used; AWS's page has Client.InternalError",
+    ),
+    "copy-image-describes-key": Switch(
+        True,
+        "CopyImage by who may not describe the key of the copy is refused at once, as CopySnapshot is, and does not fail "
+        "later as its page says",
+    ),
+    "sharer-needs-key": Switch(
+        True,
+        "ModifySnapshotAttribute of an encrypted snapshot, to add and to remove, uses its key in the caller's name, and "
+        "describes alias/aws/ebs",
+    ),
+    "sharer-key-operations": Switch(
+        "DescribeKey Decrypt ReEncryptFrom ReEncryptTo GenerateDataKeyWithoutPlaintext CreateGrant",
+        "KMS operations that ModifySnapshotAttribute needs on the snapshot's key, if sharer-needs-key is on",
+    ),
     "grant-seconds": Switch(3.0, "how long a new grant is not seen by those who use the key"),
     "revoke-seconds": Switch(3.0, "how long a revoked grant may still be used"),
     "volume-grants": Switch(

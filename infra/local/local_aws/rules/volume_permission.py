@@ -27,7 +27,8 @@ def modify_snapshot_attribute(response):
         group_known(permission.get("Group"))
     if add:
         _not_aws_managed(snapshot)
-        _key_seen(snapshot, caller_of(response))
+    if snapshot.encrypted and switch("sharer-needs-key"):
+        _key_usable(snapshot, caller_of(response))
     if {"Group": "all"} in add:
         _not_public_if_encrypted(snapshot)
         _not_public_if_coded(snapshot)
@@ -78,14 +79,37 @@ def _not_aws_managed(snapshot):
         raise ec2("OperationNotPermitted", "Encrypted snapshots with EBS default key cannot be shared")
 
 
-@rule("sharer-needs-key", pages.SHARING_SNAPSHOTS)
-def _key_seen(snapshot, caller):
-    """Whoever shares an encrypted snapshot must be allowed to see its key. (Seen, not documented: a switch.)"""
+def _key_usable(snapshot, caller):
+    """What EC2 does with keys in the name of whoever shares an encrypted snapshot, or stops that."""
     key = find_key(snapshot.owner_id, snapshot.ec2_backend.region_name, snapshot.kms_key_id or "")
-    service = f"ec2.{snapshot.ec2_backend.region_name}.amazonaws.com"
-    needed = snapshot.encrypted and key is not None and switch("sharer-needs-key")
-    if needed and not may(key, caller, "DescribeKey", ViaService=service):
-        raise ec2("AuthFailure", f"Not authorized to use key {key.arn}")
+    default = find_key(snapshot.owner_id, snapshot.ec2_backend.region_name, "alias/aws/ebs")
+    if default is not None and not _may(default, caller, "DescribeKey", snapshot):
+        _default_key_unseen(default)
+    operations = switch("sharer-key-operations").split()
+    if key is not None and not all(_may(key, caller, operation, snapshot) for operation in operations):
+        _not_authorized(key)
+
+
+def _may(key, caller, operation, snapshot):
+    context = {"ViaService": f"ec2.{snapshot.ec2_backend.region_name}.amazonaws.com"}
+    if operation == "CreateGrant":
+        context["GrantIsForAWSResource"] = "true"
+    return may(key, caller, operation, None, {"aws:ebs:id": snapshot.id}, **context)
+
+
+@rule("sharer-sees-default-key", pages.SHARING_SNAPSHOTS)
+def _default_key_unseen(key):
+    """Who shares an encrypted snapshot, or stops that, has EC2 describe the account's alias/aws/ebs. (Recorded, of
+    sharing; that a refusal matters, and of stopping, assumed: the switch sharer-needs-key.)"""
+    raise ec2("AuthFailure", f"Not authorized to use key {key.arn} ")
+
+
+@rule("sharer-needs-key", pages.SCANNING_SNAPSHOTS)
+def _not_authorized(key):
+    """Who shares an encrypted snapshot, or stops that, must be able to use its key through EC2. (Re-encryption is
+    documented for scanning, AuthFailure was met by people, the rest is assumed: the switches sharer-needs-key and
+    sharer-key-operations.)"""
+    raise ec2("AuthFailure", f"Not authorized to use key {key.arn} ")
 
 
 @rule("snapshot-public-not-encrypted", pages.SHARING_SNAPSHOTS)
