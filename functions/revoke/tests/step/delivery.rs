@@ -43,6 +43,7 @@ async fn what_a_receivers_role_was_to_make_for_auto_scaling_is_looked_for_and_it
         image_id: id(IMAGE),
         kms_key_ids: vec![id(KEYS[0])],
         grants: None,
+        failure: None,
     };
     let listed = mock!(Client::list_grants).then_output(move || page(vec![("g2", &name), ("g3", "other")], None));
     let (own, standing) = (revokes(KEYS[0], "g1"), revokes(KEYS[0], "g2"));
