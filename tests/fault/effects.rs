@@ -44,7 +44,7 @@ pub fn effects(state: &State) -> &'static [Action] {
     }
 }
 
-/// What a task that changes nothing reads.
+/// What a task that changes nothing reads, and what another reads that may not go on without it.
 pub fn reads(state: &str) -> Option<Action> {
     match state {
         "LookAtImage" | "LookAtHop" | "LookAtCopy" => Some(("ec2", "DescribeImages")),
@@ -54,6 +54,8 @@ pub fn reads(state: &str) -> Option<Action> {
         "FindDeadRuns" => Some(("s3", "ListObjectsV2")),
         "SweepGrants" => Some(("kms", "ListRetirableGrants")),
         "Audit" | "NameRegions" => Some(("ec2", "DescribeRegions")),
+        // The limits of the stack.
+        "ShareImage" | "GrantKey" | "GrantAccess" => Some(("ssm", "GetParameter")),
         _ => None,
     }
 }
@@ -75,6 +77,7 @@ pub fn codes(service: &str) -> (&'static str, &'static str, &'static str) {
         "kms" => ("KMSInternalException", "ThrottlingException", "AccessDeniedException"),
         "s3" => ("InternalError", "SlowDown", "AccessDenied"),
         "cloudwatch" => ("InternalServiceFault", "Throttling", "AccessDenied"),
+        "ssm" => ("InternalServerError", "ThrottlingException", "AccessDeniedException"),
         "events" => ("InternalFailure", "ThrottlingException", "AccessDeniedException"),
         other => panic!("effects.rs does not know the errors of {other}"),
     }

@@ -265,9 +265,10 @@ def test_where_states_all_may_be(field, errors, at):
     assert f"SCHEMA_VALIDATION_FAILED: {ALL} at /States/Work/{field}{at}" in found
 
 
-def test_a_resource_is_an_arn():
-    (found,) = said(wrong("States/Work/Resource", "sendToken"))
-    assert found.startswith("SCHEMA_VALIDATION_FAILED: The resource provided is not recognized.")
+def test_a_resource_is_an_arn_of_the_same_partition():
+    for resource in ("sendToken", "arn:aws-us-gov:states:::lambda:invoke"):
+        (found,) = said(wrong("States/Work/Resource", resource))
+        assert found.startswith("SCHEMA_VALIDATION_FAILED: The resource provided is not recognized.")
 
 
 def test_fields_of_the_machine():

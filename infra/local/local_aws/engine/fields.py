@@ -3,13 +3,16 @@
 https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html and the page of each kind of state
 """
 
+from ..accounts import PARTITION
+
 LANGUAGES = ("JSONPath", "JSONata")
 #: https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html and concepts-error-handling.html
 MOST_SECONDS, MOST_ATTEMPTS, MOST_DELAY = 99_999_999, 99_999_999, 31_622_400
 
 _EXPRESSION = {"pattern": r"^\{%[\s\S]*%\}$", "message": "Value must be a JSONata expression"}
+#: Of the partition that the machine is in; the page of service integrations names the others for their Regions.
 _RESOURCE = {
-    "pattern": r"^arn:[\w-]+:(states|lambda):[^:]*:[^:]*:.+",
+    "pattern": rf"^arn:{PARTITION}:(states|lambda):[^:]*:[^:]*:.+",
     "message": "The resource provided is not recognized. The value is not a valid resource ARN, or the resource is not "
     "available in this region.",
 }
