@@ -10,6 +10,9 @@ use std::fmt;
 /// What is not shown after this many retries of `NotVisibleYet`, which take a minute, is not there.
 pub const NOT_THERE_AFTER: u32 = 20;
 
+/// What is not ready after this many retries of `NotReadyYet`, which take ten minutes, is given up.
+pub const NOT_READY_AFTER: u32 = 120;
+
 /// What the state machine matches as `errorType`. The names are part of the contract with `bake.asl.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -19,6 +22,8 @@ pub enum ErrorKind {
     Unavailable,
     /// Something that exists, or was allowed, cannot be seen everywhere yet.
     NotVisibleYet,
+    /// What a request names is on its way to a state in which it can be used, or not seen everywhere yet.
+    NotReadyYet,
     /// The request is wrong; lists every problem.
     InvalidRequest,
     /// IAM, KMS or an SCP said no.
@@ -38,10 +43,11 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub const ALL: [ErrorKind; 11] = [
+    pub const ALL: [ErrorKind; 12] = [
         Self::Throttled,
         Self::Unavailable,
         Self::NotVisibleYet,
+        Self::NotReadyYet,
         Self::InvalidRequest,
         Self::AccessDenied,
         Self::Conflict,
@@ -57,6 +63,7 @@ impl ErrorKind {
             Self::Throttled => "Throttled",
             Self::Unavailable => "Unavailable",
             Self::NotVisibleYet => "NotVisibleYet",
+            Self::NotReadyYet => "NotReadyYet",
             Self::InvalidRequest => "InvalidRequest",
             Self::AccessDenied => "AccessDenied",
             Self::Conflict => "Conflict",
@@ -73,6 +80,7 @@ impl ErrorKind {
         match self {
             Self::Throttled | Self::Unavailable => true,
             Self::NotVisibleYet
+            | Self::NotReadyYet
             | Self::InvalidRequest
             | Self::AccessDenied
             | Self::Conflict
@@ -140,7 +148,7 @@ impl ErrorKind {
     /// What the reader can do.
     fn advice(self) -> &'static str {
         match self {
-            Self::Throttled | Self::Unavailable | Self::NotVisibleYet => {
+            Self::Throttled | Self::Unavailable | Self::NotVisibleYet | Self::NotReadyYet => {
                 "It is tried again by itself; if the bake fails of it, start it again with its BakeId."
             }
             Self::AccessDenied => {
@@ -168,16 +176,28 @@ pub struct StepError {
     pub message: String,
     /// AWS's error code, where AWS answered with one.
     code: Option<String>,
+    /// AWS's id of the request that it refused.
+    request_id: Option<String>,
 }
 
 impl StepError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None }
+        Self { kind, message: message.into(), code: None, request_id: None }
     }
 
     /// Whether AWS answered with this error code.
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
+    }
+
+    /// AWS's error code, where AWS answered with one.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// AWS's id of the request that it refused, by which CloudTrail finds it.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
     }
 
     /// The same error seen as another kind, where the place knows better than the code.
@@ -190,6 +210,14 @@ impl StepError {
     pub fn and(mut self, advice: &str) -> Self {
         self.message = format!("{} {advice}", self.message);
         self
+    }
+}
+
+#[cfg(test)]
+impl StepError {
+    /// As if AWS had answered so.
+    pub(crate) fn from_aws(self, code: &str, request_id: &str) -> Self {
+        Self { code: Some(code.to_owned()), request_id: Some(request_id.to_owned()), ..self }
     }
 }
 
@@ -220,7 +248,7 @@ where
 {
     fn doing(self, action: &'static str, on: impl fmt::Display, at: &Place) -> Result<T, StepError> {
         self.map_err(|error| {
-            let request_id = error.request_id().unwrap_or("none").to_owned();
+            let request_id = error.request_id().map(str::to_owned);
             let (kind, code, said) = match &error {
                 SdkError::ServiceError(answer) => {
                     let code = answer.err().code().unwrap_or("no error code").to_owned();
@@ -239,8 +267,9 @@ where
                 _ => (ErrorKind::Unexpected, None, "the request could not be built".to_owned()),
             };
             let advice = kind.advice();
-            let message = format!("{action} on {on} in {at}: {said} (request id {request_id}). {advice}");
-            StepError { kind, message, code }
+            let id = request_id.as_deref().unwrap_or("none");
+            let message = format!("{action} on {on} in {at}: {said} (request id {id}). {advice}");
+            StepError { kind, message, code, request_id }
         })
     }
 }
