@@ -13,6 +13,7 @@ pub mod images;
 #[cfg(feature = "ec2")]
 pub mod instances;
 pub mod ledger;
+mod log;
 pub mod names;
 pub mod outcome;
 #[cfg(feature = "ec2")]

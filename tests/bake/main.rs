@@ -3,6 +3,7 @@
 mod costs;
 mod delivered;
 mod keys;
+mod logs;
 mod refused;
 mod regions;
 mod relaunched;

@@ -2,6 +2,8 @@
 
 use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -54,7 +56,7 @@ impl LocalAws {
     /// The same, with these variables in its environment: see `infra/local/README.md`.
     pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
-        let target = target_dir(root);
+        let target = target_dir(root, std::env::var_os("CARGO_TARGET_DIR"));
         let logs = target.join(format!("local-aws/tests/{}", std::process::id()));
         // Of an earlier process of this number, if there was one.
         let _ = std::fs::remove_dir_all(&logs);
@@ -81,9 +83,37 @@ impl LocalAws {
         Self { process, endpoint: ready.expect("the local AWS says when it is ready"), logs }
     }
 
-    /// What a function has logged so far.
+    /// What a function has logged so far: nothing if it has not run. The line at the end of an invocation is there when
+    /// its answer is.
     pub fn log(&self, function: &str) -> String {
-        std::fs::read_to_string(self.logs.join(format!("ami-bakery-{function}.log"))).expect("it has run")
+        let file = self.logs.join(format!("ami-bakery-{function}.log"));
+        if file.exists() { std::fs::read_to_string(file).expect("a text") } else { String::new() }
+    }
+
+    /// What all functions have logged so far, by their names.
+    pub fn all_logs(&self) -> BTreeMap<String, String> {
+        let files =
+            std::fs::read_dir(&self.logs).expect("the folder of this local AWS").map(|file| file.expect("a file"));
+        let names = files.filter_map(|file| {
+            let name = file.file_name().into_string().expect("a text");
+            Some(name.strip_prefix("ami-bakery-")?.strip_suffix(".log")?.to_owned())
+        });
+        names.map(|name| (name.clone(), self.log(&name))).collect()
+    }
+
+    /// What the functions that run now have as credentials.
+    pub fn secrets(&self) -> BTreeSet<String> {
+        let endpoint = format!("AWS_ENDPOINT_URL={}", self.endpoint);
+        let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+        let environments = processes.filter_map(|process| std::fs::read(process.path().join("environ")).ok());
+        let texts = environments.map(|environment| String::from_utf8_lossy(&environment).into_owned());
+        let ours = texts.filter(|text| text.split('\0').any(|variable| variable == endpoint));
+        let secret = |variable: &str| {
+            let (name, value) = variable.split_once('=')?;
+            let is_one = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].contains(&name);
+            is_one.then(|| value.to_owned())
+        };
+        ours.flat_map(|text| text.split('\0').filter_map(secret).collect::<Vec<_>>()).collect()
     }
 
     fn url(&self, path: &str) -> String {
@@ -193,9 +223,9 @@ impl Drop for LocalAws {
     }
 }
 
-/// Where cargo builds to.
-fn target_dir(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+/// Where cargo builds to. The Makefile names it as seen from the workspace, and tests run in the folder of their package.
+fn target_dir(root: &Path, named: Option<OsString>) -> PathBuf {
+    root.join(named.unwrap_or_else(|| "target".into()))
 }
 
 /// What a client needs to know.
@@ -254,5 +284,18 @@ impl Config {
             .credentials_provider(self.credentials.clone())
             .build();
         aws_sdk_s3::Client::from_conf(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_target_directory_is_the_workspace_s() {
+        let of = |named: Option<&str>| target_dir(Path::new("/work"), named.map(Into::into));
+        assert_eq!(of(None), Path::new("/work/target"));
+        assert_eq!(of(Some("target")), Path::new("/work/target"));
+        assert_eq!(of(Some("/elsewhere")), Path::new("/elsewhere"));
     }
 }
