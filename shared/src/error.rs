@@ -12,6 +12,8 @@ pub const NOT_THERE_AFTER: u32 = 20;
 
 /// What the code of an id that no resource can have ends with, such as `InvalidAMIID.Malformed`.
 const MALFORMED: &str = ".Malformed";
+/// What is not ready after this many retries of `NotReadyYet`, which take ten minutes, is given up.
+pub const NOT_READY_AFTER: u32 = 120;
 
 /// What the state machine matches as `errorType`. The names are part of the contract with `bake.asl.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum ErrorKind {
     Unavailable,
     /// Something that exists, or was allowed, cannot be seen everywhere yet.
     NotVisibleYet,
+    /// What a request names is on its way to a state in which it can be used, or not seen everywhere yet.
+    NotReadyYet,
     /// The request is wrong; lists every problem.
     InvalidRequest,
     /// IAM, KMS or an SCP said no.
@@ -43,10 +47,11 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub const ALL: [ErrorKind; 12] = [
+    pub const ALL: [ErrorKind; 13] = [
         Self::Throttled,
         Self::Unavailable,
         Self::NotVisibleYet,
+        Self::NotReadyYet,
         Self::InvalidRequest,
         Self::AccessDenied,
         Self::NotAllowed,
@@ -63,6 +68,7 @@ impl ErrorKind {
             Self::Throttled => "Throttled",
             Self::Unavailable => "Unavailable",
             Self::NotVisibleYet => "NotVisibleYet",
+            Self::NotReadyYet => "NotReadyYet",
             Self::InvalidRequest => "InvalidRequest",
             Self::AccessDenied => "AccessDenied",
             Self::NotAllowed => "NotAllowed",
@@ -80,6 +86,7 @@ impl ErrorKind {
         match self {
             Self::Throttled | Self::Unavailable => true,
             Self::NotVisibleYet
+            | Self::NotReadyYet
             | Self::InvalidRequest
             | Self::AccessDenied
             | Self::NotAllowed
@@ -150,7 +157,7 @@ impl ErrorKind {
     /// What the reader can do.
     fn advice(self) -> &'static str {
         match self {
-            Self::Throttled | Self::Unavailable | Self::NotVisibleYet => {
+            Self::Throttled | Self::Unavailable | Self::NotVisibleYet | Self::NotReadyYet => {
                 "It is tried again by itself; if the bake fails of it, start it again with its BakeId."
             }
             Self::AccessDenied => {
@@ -178,11 +185,13 @@ pub struct StepError {
     pub message: String,
     /// AWS's error code, where AWS answered with one.
     code: Option<String>,
+    /// AWS's id of the request that it refused.
+    request_id: Option<String>,
 }
 
 impl StepError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None }
+        Self { kind, message: message.into(), code: None, request_id: None }
     }
 
     /// Whether AWS answered with this error code.
@@ -197,6 +206,16 @@ impl StepError {
         rest.is_some_and(|rest| rest == ".NotFound" || rest == MALFORMED)
     }
 
+    /// AWS's error code, where AWS answered with one.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// AWS's id of the request that it refused, by which CloudTrail finds it.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
     /// The same error seen as another kind, where the place knows better than the code.
     pub fn as_kind(mut self, kind: ErrorKind) -> Self {
         self.kind = kind;
@@ -207,6 +226,14 @@ impl StepError {
     pub fn and(mut self, advice: &str) -> Self {
         self.message = format!("{} {advice}", self.message);
         self
+    }
+}
+
+#[cfg(test)]
+impl StepError {
+    /// As if AWS had answered so.
+    pub(crate) fn from_aws(self, code: &str, request_id: &str) -> Self {
+        Self { code: Some(code.to_owned()), request_id: Some(request_id.to_owned()), ..self }
     }
 }
 
@@ -237,7 +264,7 @@ where
 {
     fn doing(self, action: &'static str, on: impl fmt::Display, at: &Place) -> Result<T, StepError> {
         self.map_err(|error| {
-            let request_id = error.request_id().unwrap_or("none").to_owned();
+            let request_id = error.request_id().map(str::to_owned);
             let (kind, code, said) = match &error {
                 SdkError::ServiceError(answer) => {
                     let code = answer.err().code().unwrap_or("no error code").to_owned();
@@ -256,8 +283,9 @@ where
                 _ => (ErrorKind::Unexpected, None, "the request could not be built".to_owned()),
             };
             let advice = kind.advice();
-            let message = format!("{action} on {on} in {at}: {said} (request id {request_id}). {advice}");
-            StepError { kind, message, code }
+            let id = request_id.as_deref().unwrap_or("none");
+            let message = format!("{action} on {on} in {at}: {said} (request id {id}). {advice}");
+            StepError { kind, message, code, request_id }
         })
     }
 }

@@ -13,6 +13,8 @@ pub struct Problem {
     pub field: String,
     pub value: Option<Value>,
     pub rule: String,
+    /// Whether it is waited for, since it passes by itself.
+    pub passes: bool,
 }
 
 impl fmt::Display for Problem {
@@ -54,7 +56,23 @@ const LONGEST_RULE: usize = 1_500;
 
 impl Problems {
     pub fn add(&mut self, field: impl Into<String>, value: Option<Value>, rule: impl Into<String>) {
-        self.list.push(Problem { field: field.into(), value, rule: rule.into() });
+        self.add_that_may_pass(false, field, value, rule);
+    }
+
+    /// Notes a problem that is waited for if it `passes` by itself, such as the state of an instance.
+    pub fn add_that_may_pass(
+        &mut self,
+        passes: bool,
+        field: impl Into<String>,
+        value: Option<Value>,
+        rule: impl Into<String>,
+    ) {
+        self.list.push(Problem { field: field.into(), value, rule: rule.into(), passes });
+    }
+
+    /// Whether anything is wrong that does not pass by itself.
+    pub fn are_to_stay(&self) -> bool {
+        self.list.iter().any(|problem| !problem.passes)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
@@ -84,14 +102,18 @@ impl Problems {
     /// Lets the request pass if nothing is wrong with it.
     ///
     /// # Errors
-    /// `InvalidRequest` that lists every problem.
+    /// `InvalidRequest` that lists every problem, `NotReadyYet` if all of them pass by themselves.
     pub fn refuse(self) -> Result<(), StepError> {
         if self.list.is_empty() {
             return Ok(());
         }
         let count = self.list.len();
-        let mut message =
-            format!("The request has {count} problem{}; nothing was touched.", if count == 1 { "" } else { "s" });
+        let (kind, mut message) = if self.are_to_stay() {
+            let problems = if count == 1 { "problem" } else { "problems" };
+            (ErrorKind::InvalidRequest, format!("The request has {count} {problems}; nothing was touched."))
+        } else {
+            (ErrorKind::NotReadyYet, "It is waited for some minutes for what passes by itself.".to_owned())
+        };
         for (listed, problem) in self.list.iter().enumerate() {
             let line = format!("\n- {}", shortened(problem.to_string(), LONGEST_RULE));
             if message.len() + line.len() > LONGEST_MESSAGE {
@@ -100,7 +122,7 @@ impl Problems {
             }
             message.push_str(&line);
         }
-        Err(StepError::new(ErrorKind::InvalidRequest, message))
+        Err(StepError::new(kind, message))
     }
 }
 
@@ -194,6 +216,21 @@ mod tests {
             message.contains("2 problems") && message.contains(r#"A = "12": an account id has exactly 12 digits"#),
             "{message}"
         );
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_waited_for_unless_something_else_is_wrong() {
+        let refused = |others: usize| {
+            let mut problems = Problems::default();
+            problems.add_that_may_pass(true, "InstanceId", Some(json!("i-1")), "is pending");
+            (0..others).for_each(|_| problems.add("Tags", None, "wrong"));
+            problems.refuse().expect_err("a problem")
+        };
+        let (alone, with_another) = (refused(0), refused(1));
+        assert_eq!((alone.kind, with_another.kind), (ErrorKind::NotReadyYet, ErrorKind::InvalidRequest));
+        for error in [alone, with_another] {
+            assert!(error.message.contains("\n- InstanceId = \"i-1\": is pending"), "{error}");
+        }
     }
 
     #[test]

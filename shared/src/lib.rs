@@ -18,6 +18,7 @@ pub mod key_errors;
 pub mod ledger;
 #[cfg(feature = "ssm")]
 pub mod limits;
+mod log;
 pub mod names;
 pub mod outcome;
 #[cfg(feature = "ec2")]

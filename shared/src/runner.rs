@@ -1,6 +1,7 @@
 //! What every function's `main` hands over to.
 
-use crate::settings::{CurrentSettings, RunSettings, setting};
+use crate::log::{self, Invocation};
+use crate::settings::{CurrentSettings, RunSettings};
 use crate::{Aws, ErrorKind, StepError};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -9,12 +10,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tracing_subscriber::filter::LevelFilter;
 
 /// Serves invocations until Lambda ends the process. Bad input is `InvalidRequest` with the path of the wrong field,
-/// a panic is `Unexpected`: whatever happens, `errorType` is one of [`ErrorKind`]'s names.
+/// a panic is `Unexpected`: whatever happens, `errorType` is one of [`ErrorKind`]'s names, and the log has one line.
 ///
 /// # Errors
 /// When the environment is not the template's, or the runtime API is gone.
@@ -26,30 +27,26 @@ where
     I: DeserializeOwned,
     O: Serialize,
 {
-    write_log();
-    let aws = Arc::new(Aws::from_env()?);
-    let clients = clients(&aws)?;
-    let (settings, clients, handle) = (aws.settings(), &clients, &handle);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let answer = AssertUnwindSafe(invoke(settings, clients, handle, event.payload)).catch_unwind().await;
-        answer.unwrap_or_else(|panic| Err(unexpected(panic.as_ref())))
-    }))
-    .await
+    log::begin();
+    let made = Aws::from_env().map(Arc::new).and_then(|aws| Ok((clients(&aws)?, aws)));
+    let (clients, aws) = made.inspect_err(|error| tracing::error!(outcome = %error.kind, "{}", error.message))?;
+    let (settings, clients, handle, is_first) = (aws.settings(), &clients, &handle, &Cell::new(true));
+    lambda_runtime::run(service_fn(|event| serve(settings, clients, handle, event, is_first.replace(false)))).await
 }
 
-/// Lines in the form and of the level that the function's logging settings ask for.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>
-fn write_log() {
-    let level = match setting("AWS_LAMBDA_LOG_LEVEL").as_deref() {
-        Ok("FATAL") => LevelFilter::ERROR,
-        Ok(level) => level.parse().unwrap_or(LevelFilter::INFO),
-        Err(_) => LevelFilter::INFO,
-    };
-    let lines = tracing_subscriber::fmt().with_target(false).without_time().with_max_level(level);
-    match setting("AWS_LAMBDA_LOG_FORMAT").as_deref() {
-        Ok("JSON") => lines.json().init(),
-        _ => lines.init(),
-    }
+/// The answer of one invocation, whatever happens in it; its line is written before.
+async fn serve<C, I: DeserializeOwned, O: Serialize>(
+    settings: &CurrentSettings,
+    clients: &C,
+    handle: &impl AsyncFn(&C, I) -> Result<O, StepError>,
+    event: LambdaEvent<Value>,
+    cold_start: bool,
+) -> Result<Value, StepError> {
+    let invocation = Invocation::begin(&event.payload, &event.context, cold_start);
+    let answer = AssertUnwindSafe(invoke(settings, clients, handle, event.payload)).catch_unwind().await;
+    let answer = answer.unwrap_or_else(|panic| Err(unexpected(panic.as_ref())));
+    invocation.end(&answer);
+    answer
 }
 
 async fn invoke<C, I: DeserializeOwned, O: Serialize>(
@@ -94,6 +91,7 @@ fn unexpected(panic: &(dyn Any + Send)) -> StepError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracing_subscriber::filter::LevelFilter;
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -121,15 +119,37 @@ mod tests {
         assert!(error.message.contains("has no Settings"), "{error}");
     }
 
-    #[tokio::test]
-    async fn a_panic_is_unexpected_and_says_what_it_said() {
-        let handle = async |(): &(), _: Value| -> Result<(), StepError> { panic!("out of flour") };
-        let panic = AssertUnwindSafe(invoke(&CurrentSettings::default(), &(), &handle, Value::Null))
-            .catch_unwind()
-            .await
-            .expect_err("it panics");
-        let error = unexpected(panic.as_ref());
-        assert_eq!(error.kind, ErrorKind::Unexpected);
-        assert!(error.message.contains("out of flour"));
+    /// The answer to this payload, and the lines that were written.
+    fn served(
+        payload: Value,
+        handle: impl AsyncFn(&(), Input) -> Result<Value, StepError>,
+    ) -> (Result<Value, StepError>, Vec<Value>) {
+        let mut answer = None;
+        let lines = log::tests::written(LevelFilter::INFO, || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let event = LambdaEvent::new(payload, lambda_runtime::Context::default());
+            answer = Some(runtime.block_on(serve(&CurrentSettings::default(), &(), &handle, event, true)));
+        });
+        (answer.expect("it was served"), lines)
+    }
+
+    #[test]
+    fn whatever_happens_is_one_line() {
+        let image = || serde_json::json!({"ImageId": "ami-0123456789abcdef0"});
+        let denied = || StepError::new(ErrorKind::AccessDenied, "no");
+        let cases = [
+            (served(image(), async |(), _| Ok(Value::Null)), None, ""),
+            (served(image(), async |(), _| Err(denied())), Some(ErrorKind::AccessDenied), "no"),
+            (served(image(), async |(), _| panic!("out of flour")), Some(ErrorKind::Unexpected), "out of flour"),
+            (served(Value::Null, async |(), _| Ok(Value::Null)), Some(ErrorKind::InvalidRequest), "input is wrong"),
+        ];
+        for ((answer, lines), kind, says) in cases {
+            let [line] = <[Value; 1]>::try_from(lines).expect("one line");
+            assert_eq!(answer.as_ref().err().map(|error| error.kind), kind);
+            assert_eq!(line["outcome"], kind.map_or("ok", ErrorKind::name), "{line}");
+            let error = answer.err().map(|error| error.message).unwrap_or_default();
+            assert!(error.contains(says), "{error}");
+            assert_eq!(line["errorMessage"].as_str().unwrap_or_default(), error, "{line}");
+        }
     }
 }

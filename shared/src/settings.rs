@@ -132,10 +132,14 @@ impl Limits {
     /// Why this holder may not be given the image by this route; none if it may. An organization is named as a whole:
     /// its accounts being there is not enough. (The owner's own account is no receiver: it is not asked about.)
     pub fn refusal(&self, holder: &Holder, route: Route) -> Option<Refusal> {
-        if !self.names(holder.as_str()) {
-            return Some(Refusal::Receiver);
-        }
-        (route == Route::ShareOnly && !self.share_only).then_some(Refusal::ShareOnly)
+        self.refusals(holder, route).next()
+    }
+
+    /// All reasons why not, where [`Limits::refusal`] gives the first.
+    pub fn refusals(&self, holder: &Holder, route: Route) -> impl Iterator<Item = Refusal> + use<> {
+        let receiver = (!self.names(holder.as_str())).then_some(Refusal::Receiver);
+        let share_only = (route == Route::ShareOnly && !self.share_only).then_some(Refusal::ShareOnly);
+        receiver.into_iter().chain(share_only)
     }
 
     fn names(&self, who: &str) -> bool {

@@ -3,6 +3,7 @@
 mod costs;
 mod delivered;
 mod keys;
+mod logs;
 mod parameters;
 mod partitions;
 mod refused;

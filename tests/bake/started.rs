@@ -1,7 +1,8 @@
 //! Bakes that a tag or a schedule starts, and what the instance tells of them.
 
 use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{World, at_in_two_hours, profile, tag, tags, until};
+use ami_bakery_tests::world::{World, at_in_two_hours, launched_with, profile, tag, tags, until};
+use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -61,10 +62,40 @@ async fn a_tag_starts_one_bake_and_what_the_bake_tags_starts_none() {
     assert_eq!(Some(baked["last-image"].as_str()), world.images(OWNER).await[0].image_id());
     assert_eq!(baked.keys().collect::<Vec<_>>(), ["last-bake", "last-image", "status"]);
     assert_eq!(world.images(RECEIVERS[0]).await.len(), 1);
-    // A look at the tags for each event that came: the request, and the end.
-    assert_eq!((asked(&world, "StartExecution"), asked(&world, "DescribeTags")), (1, 2));
+    // A look at the tags for each event that came: the request, the beginning and the end.
+    assert_eq!((asked(&world, "StartExecution"), asked(&world, "DescribeTags")), (1, 3));
     assert!(!has_failed(&world), "nothing else came");
     world.assert_nothing_is_left_open().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_is_launched_with_the_tag_is_baked_when_it_runs() {
+    let mut world = world().await;
+    // Longer than it takes to hear of the tag.
+    world.aws.control("switches", &json!({"instance-not-found-seconds": 15.0}));
+    world.instance = launched_with(&world.owner, &[("Name", "web"), (BAKE, "web")]).await;
+    let baked = told(&world, "baked").await;
+    let [run] = <[String; 1]>::try_from(world.runs().await).expect("one run");
+    assert!(run.starts_with("web-20"), "{run}");
+    assert_eq!(baked["last-bake"], run);
+    assert!(!baked.contains_key("reason"), "{baked:?}");
+    assert!(has_waited(&world, "there is no such instance"), "{}", world.aws.log("plan"));
+    assert_eq!(world.images(RECEIVERS[0]).await.len(), 1);
+}
+
+/// Whether `plan` has said that it is too early.
+fn has_waited(world: &World, why: &str) -> bool {
+    let log = world.aws.log("plan");
+    log.lines().any(|line| line.contains("\"outcome\":\"NotReadyYet\"") && line.contains(why))
+}
+
+#[tokio::test]
+async fn an_instance_that_is_stopping_is_baked_when_it_has_stopped() {
+    let world = World::new().await;
+    world.owner.ec2().stop_instances().instance_ids(&world.instance).send().await.expect("it stops");
+    let ended = world.bake("web-1", &world.request()).await;
+    assert_eq!(ended.status, ExecutionStatus::Succeeded, "{ended:?}");
+    assert!(has_waited(&world, "is stopping"), "{}", world.aws.log("plan"));
 }
 
 #[tokio::test]
@@ -111,7 +142,7 @@ async fn a_schedule_that_is_attempted_three_times_is_one_bake_of_the_instance_wi
     world.aws.pass(3600);
     until("all attempts", async || asked(&world, "StartExecution") == 3).await;
     let [run] = <[String; 1]>::try_from(world.runs().await).expect("one run");
-    assert!(run.starts_with("schedule-"), "{run}");
+    assert!(run.starts_with("web-20"), "{run}");
     assert_eq!(input(&world, &run).await, request);
     let baked = told(&world, "baked").await;
     assert_eq!(baked["last-bake"], run);
@@ -153,14 +184,34 @@ async fn a_run_that_is_stopped_is_told_as_failed() {
 #[tokio::test]
 async fn a_bake_that_a_person_started_is_told_too() {
     let world = World::new().await;
-    world.bake("web-1", &world.request()).await;
+    let run = world.start("web-1", &world.request()).await;
+    let baking = told(&world, "baking").await;
+    assert_eq!(baking["last-bake"], "web-1");
+    world.end_of(&run).await;
     let baked = told(&world, "baked").await;
     assert_eq!(baked["last-bake"], "web-1");
     let mut dry = world.request();
     dry["DryRun"] = json!(true);
     world.bake("web-2", &dry).await;
-    until("its end has come", async || asked(&world, "DescribeExecution") == 1).await;
+    until("its end has come", async || asked(&world, "DescribeExecution") == 2).await;
     assert_eq!(story(&world).await, baked, "a dry run tells nothing");
+}
+
+#[tokio::test]
+async fn a_request_that_a_person_made_and_that_is_refused_leaves_what_was_told() {
+    let world = world().await;
+    tag(&world.owner, &world.instance, &[(BAKE, "web")]).await;
+    let baked = told(&world, "baked").await;
+    let mut wrong = world.request();
+    wrong["TimeoutMinutes"] = json!(0);
+    let refused = world.bake("web-2", &wrong).await;
+    assert_eq!(refused.error, "InvalidRequest", "{refused:?}");
+    // Its beginning and its end have come, whichever was first, when each has looked at the run and at the tags.
+    let have_come = |lines: &str| {
+        lines.lines().filter(|line| line.contains("\"run\":\"web-2\"") && line.contains("durationMs")).count()
+    };
+    until("both have come", async || have_come(&world.aws.log("start")) == 2).await;
+    assert_eq!(story(&world).await, baked);
 }
 
 #[tokio::test]

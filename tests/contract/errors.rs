@@ -42,6 +42,8 @@ fn every_task_retries_what_passes_by_itself() {
         for kind in ErrorKind::ALL {
             let expected = match kind {
                 ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::NotVisibleYet => true,
+                // Only what a request names is waited for.
+                ErrorKind::NotReadyYet => state.name == "Plan",
                 ErrorKind::RevokeFailed => state.function() == Some("Revoke"),
                 ErrorKind::InvalidRequest
                 | ErrorKind::AccessDenied
@@ -85,6 +87,16 @@ fn the_retries_are_as_long_as_the_errors_last() {
                 );
                 let interval = retry["IntervalSeconds"].as_u64().expect("seconds");
                 assert!(u64::from(bakery::error::NOT_THERE_AFTER) * interval >= 60, "{}: a minute", state.name);
+            } else if handles("NotReadyYet") {
+                let (interval, count) = (&retry["IntervalSeconds"], &retry["MaxAttempts"]);
+                let (interval, count) = (interval.as_u64().expect("seconds"), count.as_u64().expect("a number"));
+                let until = |given_up_after: u32| {
+                    assert!(u64::from(given_up_after) < count, "the function gives up first, and says why");
+                    u64::from(given_up_after) * interval
+                };
+                assert_eq!(retry["BackoffRate"].as_f64(), Some(1.0), "steady");
+                assert_eq!(until(bakery::error::NOT_READY_AFTER), 600, "ten minutes to be ready");
+                assert_eq!(until(bakery::error::NOT_THERE_AFTER), 100, "less than two to be seen");
             } else {
                 assert_eq!(retry["JitterStrategy"], "FULL", "{}", state.name);
                 assert!(lasts >= if handles("Throttled") { 900.0 } else { 60.0 }, "{}: {lasts} s", state.name);

@@ -3,7 +3,7 @@
 use crate::repository::{path, root, target_dir};
 use aws_sdk_sts::config::{BehaviorVersion, Credentials, Region};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::Shutdown;
 use std::os::linux::net::SocketAddrExt;
@@ -110,9 +110,37 @@ impl LocalAws {
         Self { life, reader, endpoint, region: region.to_owned(), logs }
     }
 
-    /// What a function has logged so far.
+    /// What a function has logged so far: nothing if it has not run. The line at the end of an invocation is there when
+    /// its answer is.
     pub fn log(&self, function: &str) -> String {
-        std::fs::read_to_string(self.logs.join(format!("ami-bakery-{function}.log"))).expect("it has run")
+        let file = self.logs.join(format!("ami-bakery-{function}.log"));
+        if file.exists() { std::fs::read_to_string(file).expect("a text") } else { String::new() }
+    }
+
+    /// What all functions have logged so far, by their names.
+    pub fn all_logs(&self) -> BTreeMap<String, String> {
+        let files =
+            std::fs::read_dir(&self.logs).expect("the folder of this local AWS").map(|file| file.expect("a file"));
+        let names = files.filter_map(|file| {
+            let name = file.file_name().into_string().expect("a text");
+            Some(name.strip_prefix("ami-bakery-")?.strip_suffix(".log")?.to_owned())
+        });
+        names.map(|name| (name.clone(), self.log(&name))).collect()
+    }
+
+    /// What the functions that run now have as credentials.
+    pub fn secrets(&self) -> BTreeSet<String> {
+        let endpoint = format!("AWS_ENDPOINT_URL={}", self.endpoint);
+        let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+        let environments = processes.filter_map(|process| std::fs::read(process.path().join("environ")).ok());
+        let texts = environments.map(|environment| String::from_utf8_lossy(&environment).into_owned());
+        let ours = texts.filter(|text| text.split('\0').any(|variable| variable == endpoint));
+        let secret = |variable: &str| {
+            let (name, value) = variable.split_once('=')?;
+            let is_one = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].contains(&name);
+            is_one.then(|| value.to_owned())
+        };
+        ours.flat_map(|text| text.split('\0').filter_map(secret).collect::<Vec<_>>()).collect()
     }
 
     fn url(&self, path: &str) -> String {

@@ -1,7 +1,8 @@
 //! Where the repository is. It is found when a test runs: what is compiled into a target directory that several checkouts
 //! share may come from another one, which may be gone.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// The root of the checkout whose tests run: of what cargo or nextest says, else of the current directory.
 ///
@@ -33,5 +34,23 @@ pub fn text(name: &str) -> String {
 /// Where cargo builds to.
 #[must_use]
 pub fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| path("target"), PathBuf::from)
+    in_root(&root(), std::env::var_os("CARGO_TARGET_DIR"))
+}
+
+/// The Makefile may name it as seen from the root, and tests run in the folder of their package.
+fn in_root(root: &Path, named: Option<OsString>) -> PathBuf {
+    root.join(named.unwrap_or_else(|| "target".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_target_directory_is_the_workspace_s() {
+        let of = |named: Option<&str>| in_root(Path::new("/work"), named.map(Into::into));
+        assert_eq!(of(None), Path::new("/work/target"));
+        assert_eq!(of(Some("target")), Path::new("/work/target"));
+        assert_eq!(of(Some("/elsewhere")), Path::new("/elsewhere"));
+    }
 }

@@ -335,6 +335,17 @@ pub async fn instance_of(account: &Config, key: &str, name: &str, image: &str, k
     id
 }
 
+/// An instance that is launched with these tags, as soon as EC2 has answered.
+pub async fn launched_with(account: &Config, tags: &[(&str, &str)]) -> String {
+    let tag = |(key, value): &(&str, &str)| Tag::builder().key(*key).value(*value).build();
+    let tags =
+        TagSpecification::builder().resource_type("instance".into()).set_tags(Some(tags.iter().map(tag).collect()));
+    let run = account.ec2().run_instances().image_id(linux(account).await).instance_type(InstanceType::T3Micro);
+    let run = run.min_count(1).max_count(1).tag_specifications(tags.build());
+    let made = run.send().await.expect("the instance is launched");
+    made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned()
+}
+
 /// The state that an instance comes to after its launch: `running`, or `terminated` if EC2 gives it up.
 #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
 pub async fn launched(account: &Config, instance: &str) -> String {

@@ -16,9 +16,14 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// AWS's.
-pub async fn check(clients: &Clients, run: &Run, names: &[BakeId], problems: &mut Problems) -> Result<(), StepError> {
+pub async fn check(
+    clients: &Clients,
+    own_arn: &str,
+    names: &[BakeId],
+    problems: &mut Problems,
+) -> Result<(), StepError> {
     for name in names {
-        if let Some(other) = held(clients, run, name).await?.and_then(|(_, in_progress)| in_progress) {
+        if let Some(other) = held(clients, own_arn, name).await?.and_then(|(_, in_progress)| in_progress) {
             in_progress(name, &other, problems);
         }
     }
@@ -38,10 +43,14 @@ pub fn in_progress(name: &BakeId, other: &Run, problems: &mut Problems) {
 }
 
 /// The claim on a bake, if there is one, and the other run that holds it, if that is in progress.
-async fn held(clients: &Clients, run: &Run, name: &BakeId) -> Result<Option<(Stored<Claim>, Option<Run>)>, StepError> {
+async fn held(
+    clients: &Clients,
+    own_arn: &str,
+    name: &BakeId,
+) -> Result<Option<(Stored<Claim>, Option<Run>)>, StepError> {
     let Some(claim) = clients.store.get::<Claim>(&claim_key(name)).await? else { return Ok(None) };
     let other = claim.value.run.clone();
-    if other.arn == run.arn {
+    if other.arn == own_arn {
         return Ok(Some((claim, None)));
     }
     let is_running = progress(clients, &other).await? == Progress::Running;
@@ -113,7 +122,7 @@ pub async fn open(
 
 async fn take(clients: &Clients, run: &Run, name: &BakeId) -> Result<(), StepError> {
     let (key, claim) = (claim_key(name), Claim { run: run.clone() });
-    let taken = match held(clients, run, name).await? {
+    let taken = match held(clients, &run.arn, name).await? {
         None => clients.store.create(&key, &claim).await?,
         Some((stored, None)) if stored.value == claim => true,
         Some((stored, None)) => clients.store.replace(&key, &stored.etag, &claim).await?,

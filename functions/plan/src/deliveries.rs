@@ -27,6 +27,8 @@ pub struct Planned {
     pub delivery: Delivery,
     pub field: String,
     key: String,
+    /// Something of the receiver could not be understood, so that what would be looked at is not what was meant.
+    is_unclear: bool,
 }
 
 /// Receivers are checked side by side; KMS and STS take far more than this a second.
@@ -42,7 +44,10 @@ pub fn planned(
 ) -> Vec<Planned> {
     let mut seen = BTreeMap::new();
     let mut planned: Vec<Planned> = Vec::new();
+    let wrong: BTreeSet<_> =
+        problems.iter().filter_map(|problem| Some(problem.field.split_once("].")?.0.to_owned())).collect();
     for receiver in &request.receivers {
+        let is_unclear = wrong.contains(receiver.field.trim_end_matches(']'));
         let to = to(receiver, nature, here);
         let (field, holder) = (format!("{}.{}", receiver.field, holder_field(&to)), to.holder());
         if holder == here.account_id.clone().into() {
@@ -55,11 +60,12 @@ pub fn planned(
                 problems.add(&field, Some(json!(holder)), rule);
             }
         } else {
-            match limits.refusal(&holder, to.route) {
-                None => {}
-                Some(refusal @ Refusal::Receiver) => problems.add(&field, Some(json!(holder)), refusal.rule()),
-                Some(refusal @ Refusal::ShareOnly) => {
-                    problems.add(format!("{}.Route", receiver.field), Some(json!("ShareOnly")), refusal.rule());
+            for refusal in limits.refusals(&holder, to.route) {
+                match refusal {
+                    Refusal::Receiver => problems.add(&field, Some(json!(holder)), refusal.rule()),
+                    Refusal::ShareOnly => {
+                        problems.add(format!("{}.Route", receiver.field), Some(json!("ShareOnly")), refusal.rule());
+                    }
                 }
             }
         }
@@ -75,6 +81,7 @@ pub fn planned(
                 delivery: Delivery { index, region, ..to.clone() },
                 field: receiver.field.clone(),
                 key: receiver.kms_key_id.clone(),
+                is_unclear,
             });
         }
     }
@@ -153,17 +160,28 @@ async fn look(
     redo: Option<&BakeId>,
     now: Timestamp,
 ) -> Result<(), StepError> {
+    // Into an account or a Region that is closed nobody looks any further.
+    clients.kms.at(&planned.delivery.place(), now).await?;
+    if planned.is_unclear {
+        return Ok(());
+    }
     if regions.get(&planned.delivery.region) == Some(&true) {
         enabled_there(clients, &planned.delivery, now).await?;
     }
     if planned.delivery.route == Route::ShareOnly {
         return clients.kms.at(&planned.delivery.place(), now).await.map(drop);
     }
-    let key = usable_key(clients, &planned.delivery, &planned.key, "KmsKeyId", now).await?;
-    planned.delivery.kms_key_id = Some(key);
+    let mut wrong = Vec::new();
+    match usable_key(clients, &planned.delivery, &planned.key, "KmsKeyId", now).await {
+        Ok(key) => planned.delivery.kms_key_id = Some(key),
+        Err(error) => wrong.push(error),
+    }
     let seals = planned.delivery.relaunch.as_ref().is_some_and(|relaunch| relaunch.seal_document.is_some());
     if seals || planned.delivery.route == Route::Relaunch {
-        relaunch::check(clients, &planned.delivery, now).await?;
+        wrong.extend(relaunch::check(clients, &planned.delivery, now).await.err());
+    }
+    if let Some(error) = together(wrong) {
+        return Err(error);
     }
     match redo {
         Some(bake_id) => delivered(clients, &mut planned.delivery, bake_id, now).await,
@@ -171,12 +189,20 @@ async fn look(
     }
 }
 
-/// With `Strict`, one receiver's problem is the whole request's.
-pub fn all_or_nothing(planned: &[Planned], problems: &mut Problems) {
-    for Planned { delivery, field, key } in planned {
+/// Several errors as one; one that passes by itself comes before all others, since all is tried again.
+fn together(errors: Vec<StepError>) -> Option<StepError> {
+    let all = |first: StepError, next: StepError| first.and(&format!("Also: {}", next.message));
+    errors.iter().find(|error| error.kind.is_aws_s_own()).cloned().or_else(|| errors.into_iter().reduce(all))
+}
+
+/// Tells each receiver's problem with those of the request: with `Strict` it is one of the request itself, else it would
+/// fail that delivery only, and whoever corrects the request wants to know.
+pub fn tell(planned: &[Planned], is_strict: bool, problems: &mut Problems) {
+    for Planned { delivery, field, key, .. } in planned {
         if let Some(problem) = &delivery.problem {
             let value = json!({"AccountId": delivery.account_id, "Region": delivery.region, "KmsKeyId": key});
-            problems.add(field, Some(value), problem);
+            let rule = if is_strict { problem.clone() } else { format!("this delivery alone would fail: {problem}") };
+            problems.add(field, Some(value), rule);
         }
     }
 }
@@ -230,17 +256,18 @@ pub async fn usable_key(
     let Some(metadata) = found.key_metadata() else {
         return wrong(format!("KMS tells nothing of key {key} in {place}"));
     };
+    let mut rules = Vec::new();
     if metadata.key_state() != Some(&KeyState::Enabled) {
         let state = metadata.key_state().map_or("in no known state", KeyState::as_str);
-        return wrong(format!("key {key} in {place} is {state}; enable it, or name another as {field}"));
+        rules.push(format!("key {key} in {place} is {state}; enable it, or name another as {field}"));
     }
     if metadata.key_manager() == Some(&KeyManagerType::Aws) {
-        return wrong(format!("key {key} in {place} is an AWS managed key; name a customer managed key as {field}"));
+        rules.push(format!("key {key} in {place} is an AWS managed key; name a customer managed key as {field}"));
     }
     if metadata.key_spec() != Some(&KeySpec::SymmetricDefault) {
-        return wrong(format!("key {key} in {place} is not a symmetric encryption key, and EBS takes no other"));
+        rules.push(format!("key {key} in {place} is not a symmetric encryption key, and EBS takes no other"));
     }
-    known(metadata.arn())
+    if rules.is_empty() { known(metadata.arn()) } else { wrong(rules.join("; ")) }
 }
 
 /// Finds the copy that an earlier run of the bake delivered, if it is all that it should be.

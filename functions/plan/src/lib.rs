@@ -4,6 +4,7 @@
 mod claims;
 mod deliveries;
 mod hops;
+mod instance;
 mod keys;
 mod profile;
 mod receivers_from;
@@ -67,6 +68,8 @@ pub struct Input {
     pub request: Value,
     pub run: Execution,
     pub now: Timestamp,
+    /// How often this state has been tried again.
+    pub retries: u32,
 }
 
 /// The execution, whose name is not yet known to be a good one.
@@ -90,7 +93,8 @@ pub enum Output {
 const MOST_SHOWN: usize = 50;
 
 /// # Errors
-/// `InvalidRequest` that lists every problem of the request; else AWS's.
+/// `InvalidRequest` that lists every problem of the request, `NotReadyYet` while all of them pass by themselves; else
+/// AWS's.
 pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError> {
     if input.request.get(AUDIT).is_some_and(|value| !value.is_null()) {
         return audit(input).map(Output::Audit);
@@ -120,7 +124,7 @@ fn audit(input: Input) -> Result<PlannedAudit, StepError> {
 
 async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     let mut problems = Problems::default();
-    let now = input.run.started_at;
+    let (now, own_arn) = (input.run.started_at, input.run.arn.clone());
     let run = run(input.run, &mut problems);
     let (value, of_profile) = profile::merge(clients, input.request, &mut problems).await?;
     let profile = value["Profile"].as_str().unwrap_or_default().to_owned();
@@ -128,7 +132,7 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     let request = Request::parse(value, &mut problems);
     let bake_id = request.bake_id.clone().or_else(|| run.as_ref().map(|run| run.name.clone()));
 
-    let source = source::find(clients, &request, bake_id.as_ref(), &mut problems).await?;
+    let source = source::find(clients, &request, bake_id.as_ref(), input.retries, &mut problems).await?;
     let mut is_managed = false;
     if let Some(source) = &source {
         is_managed = keys::check(&clients.grants, source, &mut problems).await?;
@@ -139,9 +143,7 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     }
     let names: Vec<BakeId> =
         bake_id.iter().cloned().chain(source.iter().flat_map(|source| source.claim.clone())).collect();
-    if let Some(run) = &run {
-        claims::check(clients, run, &names, &mut problems).await?;
-    }
+    claims::check(clients, &own_arn, &names, &mut problems).await?;
     let nature = source.as_ref().map(|source| source.nature.clone()).unwrap_or_default();
     let limits = clients.limits.read().await?;
     let mut deliveries = deliveries::planned(&request, &nature, &clients.here, &limits, &mut problems);
@@ -151,8 +153,8 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     deliveries::check(clients, &limits, &mut deliveries, &regions, is_encrypted, redo, now).await?;
     let in_reach: Vec<_> = deliveries.iter().filter(|planned| regions.contains_key(&planned.delivery.region)).collect();
     let hops = hops::planned(clients, &request, &in_reach, is_managed, now, &mut problems).await?;
-    if request.strict {
-        deliveries::all_or_nothing(&deliveries, &mut problems);
+    if request.strict || problems.are_to_stay() {
+        deliveries::tell(&deliveries, request.strict, &mut problems);
     }
     let deliveries: Vec<_> = deliveries.into_iter().map(|planned| planned.delivery).collect();
     problems.tell_whose(&of_profile, &format!("of the profile {profile}"));
@@ -160,11 +162,12 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
     let (Some(run), Some(bake_id), Some(source)) = (run, bake_id, source) else {
         unreachable!("what is missing here is a problem, and the request was refused");
     };
+    let Some(prefix) = &source.image_name else { unreachable!("without a name the request was refused") };
 
     let keys: BTreeSet<_> =
         source.keys.iter().cloned().chain(hops.values().filter_map(|hop| hop.kms_key_id.clone())).collect();
     let bake = Bake {
-        image_name: image_name(&source.image_name, &bake_id),
+        image_name: image_name(prefix, &bake_id),
         bake_id,
         place: clients.here.clone(),
         instance_id: source.instance_id.clone(),

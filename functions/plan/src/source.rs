@@ -1,16 +1,16 @@
 //! What the image is made from: an instance that can be imaged, or an image that exists.
 
-use crate::Clients;
-use aws_sdk_ec2::types::{DeviceType, Filter, Instance, InstanceStateName};
+use crate::{Clients, instance};
+use bakery::StepError;
+use bakery::error::NOT_THERE_AFTER;
 use bakery::form::Problems;
 use bakery::ids::{BakeId, ImageId, ImageName, InstanceId, KeyArn};
-use bakery::images::{self, known};
+use bakery::images;
 use bakery::names::{BAKE_TAG, STACK_TAG};
 use bakery::outcome::Outcome;
 use bakery::readiness::{ImageLook, keys};
-use bakery::request::{Reboot, Request, Source};
+use bakery::request::{Request, Source};
 use bakery::store::report_key;
-use bakery::{Context, ErrorKind, StepError};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ pub struct Found {
     pub field: (&'static str, Value),
     pub instance_id: Option<InstanceId>,
     pub image: Option<ImageLook>,
-    pub image_name: ImageName,
+    /// The prefix of the image's name; without one there is a problem.
+    pub image_name: Option<ImageName>,
     /// The distinct keys of its volumes or snapshots.
     pub keys: BTreeSet<KeyArn>,
     pub nature: Nature,
@@ -36,7 +37,8 @@ pub struct Nature {
     pub is_windows: bool,
 }
 
-/// Nothing, and a problem, when it cannot be used.
+/// Nothing, and a problem, when it is not there. What is wrong with what is there is a problem, too; one that passes by
+/// itself is waited for, for as many `retries` as that can take.
 ///
 /// # Errors
 /// AWS's.
@@ -44,11 +46,12 @@ pub async fn find(
     clients: &Clients,
     request: &Request,
     bake_id: Option<&BakeId>,
+    retries: u32,
     problems: &mut Problems,
 ) -> Result<Option<Found>, StepError> {
     let Some(source) = &request.source else { return Ok(None) };
     if let Source::Image(image_id) = source {
-        return existing(clients, request, image_id, problems).await;
+        return existing(clients, request, image_id, retries, problems).await;
     }
     // An earlier run of this bake may have made the image: then the instance may be long gone.
     if let Some(image) = earlier(clients, bake_id).await? {
@@ -60,7 +63,9 @@ pub async fn find(
         // While it is pending, a reboot of the instance would spoil it.
         let claim = instance_id.as_ref().filter(|_| image.state == "pending");
         let claim = claim.and_then(|id| BakeId::try_from(id.as_str()).ok());
-        return of_image(clients, ("BakeId", json!(bake_id)), image, instance_id, name, claim, problems).await;
+        return of_image(clients, ("BakeId", json!(bake_id)), image, instance_id, name, claim, problems)
+            .await
+            .map(Some);
     }
     let field = match source {
         Source::Instance(id) => ("InstanceId", json!(id)),
@@ -73,10 +78,9 @@ pub async fn find(
              as delivered, so start the bake under another name"
         );
         problems.add("BakeId", Some(json!(bake_id)), rule);
-        return Ok(None);
     }
-    let Some(instance) = instance(clients, source, &field, problems).await? else { return Ok(None) };
-    of_instance(clients, request, field, &instance, problems).await
+    let Some(instance) = instance::find(clients, source, &field, retries, problems).await? else { return Ok(None) };
+    instance::found(clients, request, field, &instance, retries, problems).await.map(Some)
 }
 
 async fn earlier(clients: &Clients, bake_id: Option<&BakeId>) -> Result<Option<ImageLook>, StepError> {
@@ -104,20 +108,23 @@ async fn existing(
     clients: &Clients,
     request: &Request,
     image_id: &ImageId,
+    retries: u32,
     problems: &mut Problems,
 ) -> Result<Option<Found>, StepError> {
     let ec2 = clients.ec2.owner(&clients.here.region);
     let field = ("ImageId", json!(image_id));
     let image = images::look(&ec2, image_id, &clients.here).await?;
+    let may_come = image.is_none() && retries < NOT_THERE_AFTER;
     let Some(image) = image.filter(|image| image.owner_id == clients.here.account_id.as_str()) else {
-        problems.add(field.0, Some(field.1), format!("there is no such image of the owner's in {}", clients.here));
+        let rule = format!("there is no such image of the owner's in {}", clients.here);
+        problems.add_that_may_pass(may_come, field.0, Some(field.1), rule);
         return Ok(None);
     };
     // A bake of ours that is under way may be distributing it; any other image is claimed by its own id.
     let claim = image.tags.get(BAKE_TAG).map_or(image_id.as_str(), String::as_str);
     let claim = BakeId::try_from(claim).ok();
     let name = request.image_name.clone().or_else(|| made_fit(&image.name));
-    of_image(clients, field, image, None, name, claim, problems).await
+    of_image(clients, field, image, None, name, claim, problems).await.map(Some)
 }
 
 async fn of_image(
@@ -128,7 +135,7 @@ async fn of_image(
     name: Option<ImageName>,
     claim: Option<BakeId>,
     problems: &mut Problems,
-) -> Result<Option<Found>, StepError> {
+) -> Result<Found, StepError> {
     let ec2 = clients.ec2.owner(&clients.here.region);
     if !matches!(image.state.as_str(), "pending" | "available") {
         let rule = format!(
@@ -137,136 +144,16 @@ async fn of_image(
         );
         problems.add(field.0, Some(field.1.clone()), rule);
     }
-    let Some(image_name) = name else {
+    if name.is_none() {
         problems.add("ImageName", None, "required: the image's own name gives none");
-        return Ok(None);
-    };
+    }
     let keys = keys(&images::snapshots(&ec2, &image, &clients.here).await?).into_iter().collect();
     let nature = Nature { product_codes: image.product_codes.clone(), is_windows: image.is_windows };
-    Ok(Some(Found { field, instance_id, image: Some(image), image_name, keys, nature, claim }))
-}
-
-async fn instance(
-    clients: &Clients,
-    source: &Source,
-    field: &(&'static str, Value),
-    problems: &mut Problems,
-) -> Result<Option<Instance>, StepError> {
-    let ask = clients.ec2.owner(&clients.here.region).describe_instances();
-    let ask = match source {
-        Source::Instance(id) => ask.instance_ids(id.as_str()),
-        Source::InstanceTags(tags) => {
-            let tags =
-                tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build());
-            let state = Filter::builder().name("instance-state-name").values("running").values("stopped").build();
-            ask.set_filters(Some(tags.chain([state]).collect()))
-        }
-        Source::Image(_) => return Ok(None),
-    };
-    let at = &clients.here;
-    let found = match ask.send().await.doing("ec2:DescribeInstances", &field.1, at) {
-        Err(error) if error.is_unknown_id("InvalidInstanceID") => Vec::new(),
-        answer => answer?.reservations().iter().flat_map(|reservation| reservation.instances().to_vec()).collect(),
-    };
-    match <[Instance; 1]>::try_from(found) {
-        Ok([instance]) => Ok(Some(instance)),
-        Err(several) if several.is_empty() => {
-            problems.add(field.0, Some(field.1.clone()), format!("there is no such instance in {at}"));
-            Ok(None)
-        }
-        Err(several) => {
-            let ids: Vec<_> = several.iter().filter_map(Instance::instance_id).collect();
-            let rule = format!("exactly one running or stopped instance must carry these tags; {} do", ids.join(", "));
-            problems.add(field.0, Some(field.1.clone()), rule);
-            Ok(None)
-        }
-    }
-}
-
-async fn of_instance(
-    clients: &Clients,
-    request: &Request,
-    field: (&'static str, Value),
-    instance: &Instance,
-    problems: &mut Problems,
-) -> Result<Option<Found>, StepError> {
-    let id: InstanceId = known(instance.instance_id())?;
-    let mut problem = |rule: String| problems.add(field.0, Some(field.1.clone()), rule);
-    let state = instance.state().and_then(|state| state.name());
-    if !matches!(state, Some(InstanceStateName::Running | InstanceStateName::Stopped)) {
-        let state = state.map_or("in no known state", |name| name.as_str());
-        problem(format!("instance {id} is {state}; only a running or stopped instance can be imaged"));
-        return Ok(None);
-    }
-    if request.reboot == Reboot::First && state == Some(&InstanceStateName::Stopped) {
-        problems.add(
-            "Reboot",
-            Some(json!("First")),
-            format!("instance {id} is stopped; start it, or leave Reboot out"),
-        );
-        return Ok(None);
-    }
-    if instance.root_device_type() != Some(&DeviceType::Ebs) {
-        problem(format!(
-            "the root device of instance {id} is an instance store; only an EBS-backed instance can be imaged"
-        ));
-        return Ok(None);
-    }
-    let root = instance.root_device_name().unwrap_or_default();
-    let (mut devices, mut volumes) = (Vec::new(), Vec::new());
-    for mapping in instance.block_device_mappings() {
-        let (Some(device), Some(volume)) = (mapping.device_name(), mapping.ebs().and_then(|ebs| ebs.volume_id()))
-        else {
-            continue;
-        };
-        devices.push(device);
-        if !request.exclude_devices.iter().any(|excluded| excluded == device) {
-            volumes.push(volume.to_owned());
-        }
-    }
-    if devices.is_empty() {
-        let message = format!("Instance {id} in {} shows no EBS volume.", clients.here);
-        return Err(StepError::new(ErrorKind::NotVisibleYet, message));
-    }
-    for (n, device) in request.exclude_devices.iter().enumerate() {
-        let rule = match devices.contains(&device.as_str()) {
-            true if device == root => format!("{device} is the root device of instance {id}; an image needs it"),
-            true => continue,
-            false => format!("instance {id} has no EBS volume at {device}; it has {}", devices.join(", ")),
-        };
-        problems.add(format!("ExcludeDevices[{n}]"), Some(json!(device)), rule);
-    }
-    let tag = instance.tags().iter().find(|tag| tag.key() == Some("Name")).and_then(|tag| tag.value());
-    let Some(image_name) = request.image_name.clone().or_else(|| tag.and_then(made_fit)) else {
-        problems.add("ImageName", None, format!("required: instance {id} has no Name tag to take it from"));
-        return Ok(None);
-    };
-    let keys = volume_keys(clients, volumes, &id).await?;
-    let nature = Nature {
-        product_codes: images::marketplace_codes(instance.product_codes()),
-        is_windows: images::is_windows(instance.platform()),
-    };
-    // Imaged twice at once, the second reboot would spoil the first image.
-    let claim = BakeId::try_from(id.as_str()).ok();
-    Ok(Some(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claim }))
-}
-
-async fn volume_keys(
-    clients: &Clients,
-    volumes: Vec<String>,
-    instance: &InstanceId,
-) -> Result<BTreeSet<KeyArn>, StepError> {
-    // Every device is excluded, which is a problem already; without ids the call would tell of every volume.
-    if volumes.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let ask = clients.ec2.owner(&clients.here.region).describe_volumes().set_volume_ids(Some(volumes));
-    let found = ask.send().await.doing("ec2:DescribeVolumes", instance, &clients.here)?;
-    found.volumes().iter().filter_map(|volume| volume.kms_key_id()).map(|key| known(Some(key))).collect()
+    Ok(Found { field, instance_id, image: Some(image), image_name: name, keys, nature, claim })
 }
 
 /// A text as an image name: what is not allowed becomes a hyphen.
-fn made_fit(text: &str) -> Option<ImageName> {
+pub fn made_fit(text: &str) -> Option<ImageName> {
     let fit = |c: char| if c.is_ascii_alphanumeric() || "()./_-".contains(c) { c } else { '-' };
     ImageName::try_from(text.trim().chars().map(fit).take(50).collect::<String>()).ok()
 }

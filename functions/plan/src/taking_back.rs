@@ -23,10 +23,11 @@ const SETTLED_SECONDS: u64 = 600;
 /// `InvalidRequest` that lists every problem of the request; else AWS's.
 pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError> {
     let mut problems = Problems::default();
-    let (run, now) = (run(input.run, &mut problems), input.now);
+    let (own_arn, now) = (input.run.arn.clone(), input.now);
+    let run = run(input.run, &mut problems);
     let revoke = Revoke::parse(input.request, &mut problems);
     let (mut images, mut again_after_seconds) = (Vec::new(), 0);
-    if let (Some(own), Some(revoke)) = (&run, &revoke) {
+    if let Some(revoke) = &revoke {
         let (field, name, golden) = match &revoke.of {
             RevokeOf::Image(image) => ("Revoke.ImageId", image.as_str(), Some(image.clone())),
             RevokeOf::Bake(bake) => ("Revoke.BakeId", bake.as_str(), golden_image(clients, bake).await?),
@@ -42,7 +43,7 @@ pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError
                 images.push(standing.image);
             }
         }
-        givers.remove(&own.arn);
+        givers.remove(&own_arn);
         for run in givers.values() {
             match claims::progress(clients, run).await? {
                 Progress::Running => claims::in_progress(&name, run, &mut problems),

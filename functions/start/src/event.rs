@@ -1,9 +1,9 @@
 //! What the function is invoked with: an event of one of the template's rules, or the payload of its schedule.
 
+use crate::run_name::run_name;
 use crate::story::ASKED_TAG;
 use aws_lambda_events::event::cloudwatch_events::CloudWatchEvent;
 use bakery::ids::InstanceId;
-use bakery::names::token;
 use bakery::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -16,6 +16,8 @@ pub enum Input {
     Tagged(Asked),
     /// A schedule's time has come.
     Scheduled(Due),
+    /// The ARN of a run that has begun, or goes on after it had ended.
+    Began(String),
     /// The ARN of a run that has ended.
     Ended(String),
 }
@@ -28,6 +30,10 @@ pub struct Asked {
     pub instance_id: InstanceId,
     /// As somebody wrote it.
     pub profile: String,
+    /// The instance's `Name` tag.
+    name: Option<String>,
+    /// When it was tagged, the same however often the event is delivered.
+    at: Timestamp,
 }
 
 /// A request whose time has come.
@@ -43,7 +49,7 @@ pub struct Due {
 
 impl Asked {
     pub fn run_name(&self) -> String {
-        format!("tag-{}", token(&[&self.event_id]))
+        run_name(&[self.name.as_deref(), Some(self.instance_id.as_str())], self.at, &[&self.event_id])
     }
 }
 
@@ -51,7 +57,11 @@ impl Due {
     /// Not of the schedule's execution id, which differs at each attempt.
     /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>
     pub fn run_name(&self) -> String {
-        format!("schedule-{}", token(&[&self.schedule, &String::from(self.scheduled_time)]))
+        let text = |field: &str| self.request.get(field).and_then(Value::as_str);
+        let tagged = self.request.get("InstanceTags").and_then(|tags| tags.get("Name")).and_then(Value::as_str);
+        let subjects =
+            [text("ImageName"), tagged, text("Profile"), text("InstanceId"), text("ImageId"), Some("schedule")];
+        run_name(&subjects, self.scheduled_time, &[&self.schedule, &String::from(self.scheduled_time)])
     }
 }
 
@@ -67,6 +77,7 @@ struct TagChange {
 #[serde(rename_all = "camelCase")]
 struct StatusChange {
     execution_arn: String,
+    status: String,
 }
 
 impl TryFrom<Value> for Input {
@@ -83,7 +94,10 @@ impl TryFrom<Value> for Input {
             (Some("aws.tag"), Some("Tag Change on Resource")) => asked(event, detail).map(Self::Tagged),
             (Some("aws.states"), Some("Step Functions Execution Status Change")) => {
                 let change = StatusChange::deserialize(detail).map_err(|error| error.to_string())?;
-                Ok(Self::Ended(change.execution_arn))
+                Ok(match change.status.as_str() {
+                    "RUNNING" => Self::Began(change.execution_arn),
+                    _ => Self::Ended(change.execution_arn),
+                })
             }
             (source, kind) => Err(format!("no rule of the template sends {kind:?} of {source:?}")),
         }
@@ -91,12 +105,14 @@ impl TryFrom<Value> for Input {
 }
 
 fn asked(event: CloudWatchEvent<Value>, detail: Value) -> Result<Asked, String> {
-    let change = TagChange::deserialize(detail).map_err(|error| error.to_string())?;
+    let mut change = TagChange::deserialize(detail).map_err(|error| error.to_string())?;
     let arn = event.resources.into_iter().next().unwrap_or_default();
     let id = arn.rsplit_once(":instance/").map_or("", |(_, id)| id);
     Ok(Asked {
         event_id: event.id.ok_or("the event has no id")?,
         instance_id: InstanceId::try_from(id).map_err(|rule| format!("{arn:?} is no instance: {rule}"))?,
-        profile: change.tags.get(ASKED_TAG).cloned().ok_or(format!("the instance has no tag {ASKED_TAG}"))?,
+        profile: change.tags.remove(ASKED_TAG).ok_or(format!("the instance has no tag {ASKED_TAG}"))?,
+        name: change.tags.remove("Name"),
+        at: Timestamp::from_epoch_seconds(event.time.timestamp()),
     })
 }

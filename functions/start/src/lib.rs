@@ -1,9 +1,10 @@
 //! What starts a bake by itself, and what the instance is told of it: an instance's tag or a schedule becomes one run,
-//! however often it is delivered, and when a run has ended its instance's tags say how. A tag chooses a profile and
+//! however often it is delivered, and its instance's tags say that a run bakes and, when it has ended, how. A tag chooses a profile and
 //! nothing else: who may tag does not choose who gets the image.
 
 mod end;
 mod event;
+mod run_name;
 pub mod story;
 
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
@@ -17,7 +18,7 @@ pub use event::Input;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use story::{Story, answered, refuse, tell};
+use story::{Run, Story, answered, refuse, tell};
 
 pub struct Clients {
     pub ec2: aws_sdk_ec2::Client,
@@ -48,7 +49,7 @@ pub enum Output {
     Started {
         run: BakeId,
     },
-    /// What an instance's tags say now; without a status only a failure beside another run's story.
+    /// What an instance's tags say now; without a status a failure beside another run's story, or what they said before.
     Told {
         status: Option<&'static str>,
     },
@@ -67,6 +68,7 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
             start(clients, &name, &request).await?;
             Ok(Output::Started { run: name_of_run(name)? })
         }
+        Input::Began(arn) => began(clients, &arn).await,
         Input::Ended(arn) => ended(clients, &arn).await,
     }
 }
@@ -80,7 +82,8 @@ async fn tagged(clients: &Clients, asked: &Asked) -> Result<Output, StepError> {
     let run = name_of_run(asked.run_name())?;
     let request = json!({"Profile": profile_name, "InstanceId": instance_id});
     if let Some(began) = start(clients, run.as_str(), &request).await? {
-        tell(clients, instance_id, &run, &began, &Story::Baking).await?;
+        let run = Run { name: &run, began: &began, is_redriven: false };
+        tell(clients, instance_id, &run, &Story::Baking).await?;
     }
     // One that is refused ends at once, maybe before it was told that it began; and then that came last.
     if let Some(now) = run_called(clients, &run).await?
@@ -90,6 +93,22 @@ async fn tagged(clients: &Clients, asked: &Asked) -> Result<Output, StepError> {
     }
     answered(clients, instance_id, profile).await?;
     Ok(Output::Started { run })
+}
+
+/// A run that was started in whatever way. Its request names the instance, or its end tells only.
+async fn began(clients: &Clients, arn: &str) -> Result<Output, StepError> {
+    let Some(run) = describe(clients, arn).await? else { return Ok(Output::NothingToTell {}) };
+    let instance = end::instance(&run).filter(|_| *run.status() == ExecutionStatus::Running);
+    let (Some(instance), Some(name)) = (instance, end::name(&run)) else { return Ok(Output::NothingToTell {}) };
+    let told = tell(clients, &instance, &Run::new(&name, &run), &Story::Baking).await?;
+    if told == (Output::NothingToTell {}) {
+        return Ok(told);
+    }
+    // One that is refused ends at once, and its end may have been told before this.
+    match describe(clients, arn).await? {
+        Some(now) if *now.status() != ExecutionStatus::Running => tell_the_end(clients, &now).await,
+        Some(_) | None => Ok(told),
+    }
 }
 
 async fn ended(clients: &Clients, arn: &str) -> Result<Output, StepError> {
@@ -105,8 +124,8 @@ async fn ended(clients: &Clients, arn: &str) -> Result<Output, StepError> {
 
 async fn tell_the_end(clients: &Clients, run: &DescribeExecutionOutput) -> Result<Output, StepError> {
     // A run of another name was refused for it, and no tag could hold more of it than that.
-    match (end::story(run), run.name().and_then(|name| BakeId::try_from(name).ok())) {
-        (Some((instance, story)), Some(name)) => tell(clients, &instance, &name, run.start_date(), &story).await,
+    match (end::story(run), end::name(run)) {
+        (Some((instance, story)), Some(name)) => tell(clients, &instance, &Run::new(&name, run), &story).await,
         (None, _) | (_, None) => Ok(Output::NothingToTell {}),
     }
 }
@@ -114,11 +133,24 @@ async fn tell_the_end(clients: &Clients, run: &DescribeExecutionOutput) -> Resul
 /// Starts a run, and says when it began; nothing if there was one of this name, which has ended. One that is in progress
 /// is answered as if it had been started now.
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>
+///
+/// # Errors
+/// `Conflict` when the name is that of a run with another request, so that this one would never be run; else AWS's.
 async fn start(clients: &Clients, name: &str, request: &Value) -> Result<Option<DateTime>, StepError> {
     let start = clients.sfn.start_execution().state_machine_arn(&clients.machine).name(name);
     let answer = start.input(request.to_string()).send().await;
     match answer.doing("states:StartExecution", &clients.machine, &clients.here) {
-        Err(error) if error.is("ExecutionAlreadyExists") => Ok(None),
+        Err(error) if error.is("ExecutionAlreadyExists") => {
+            let other = describe(clients, &format!("{}{name}", clients.execution_prefix)).await?;
+            if other.is_some_and(|other| end::json(other.input()) != *request) {
+                let rule = format!(
+                    "Run {name} exists already, and was started with another request, so that this one cannot be \
+                     started. Start it by hand under another name: {request}"
+                );
+                return Err(StepError::new(ErrorKind::Conflict, rule));
+            }
+            Ok(None)
+        }
         answer => {
             tracing::info!(name, "the bake has begun");
             answer.map(|started| Some(started.start_date().to_owned()))

@@ -1,8 +1,10 @@
 //! What an instance's tags tell of its bakes. There is one story at a time: of the run that is in progress, else of the
 //! last one that began.
 
-use crate::{Clients, Output, run_called};
+use crate::run_name::is_of_tag_or_schedule;
+use crate::{Clients, Output, end, run_called};
 use aws_sdk_ec2::types::{Filter, Tag};
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::primitives::DateTime;
 use aws_sdk_sfn::types::ExecutionStatus;
 use bakery::ids::{BakeId, ImageId, InstanceId};
@@ -19,6 +21,22 @@ pub const LAST_BAKE_TAG: &str = "ami-bakery:last-bake";
 pub const LAST_IMAGE_TAG: &str = "ami-bakery:last-image";
 /// Why it failed.
 pub const REASON_TAG: &str = "ami-bakery:reason";
+/// While a run bakes that a person has started: what was told before, to be told again if its request is refused.
+pub const PREVIOUS_TAG: &str = "ami-bakery:previous";
+
+/// A run of which something is told.
+pub struct Run<'a> {
+    pub name: &'a BakeId,
+    pub began: &'a DateTime,
+    /// Somebody has let it go on after it had ended.
+    pub is_redriven: bool,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(name: &'a BakeId, found: &'a DescribeExecutionOutput) -> Self {
+        Self { name, began: found.start_date(), is_redriven: found.redrive_count().unwrap_or(0) > 0 }
+    }
+}
 
 #[derive(Debug, PartialEq)]
 pub enum Story {
@@ -30,6 +48,10 @@ pub enum Story {
         reason: String,
         image_id: Option<ImageId>,
     },
+    /// Before anything was begun.
+    Refused {
+        reason: String,
+    },
     /// A dry run, which makes nothing.
     Planned,
 }
@@ -39,14 +61,14 @@ impl Story {
         match self {
             Self::Baking => Some("baking"),
             Self::Baked { .. } => Some("baked"),
-            Self::Failed { .. } => Some("failed"),
+            Self::Failed { .. } | Self::Refused { .. } => Some("failed"),
             Self::Planned => None,
         }
     }
 
     fn reason(&self) -> Option<String> {
         match self {
-            Self::Failed { reason, .. } => Some(fit(reason)),
+            Self::Failed { reason, .. } | Self::Refused { reason } => Some(fit(reason)),
             Self::Planned => Some("a dry run, whose output is the plan".to_owned()),
             Self::Baking | Self::Baked { .. } => None,
         }
@@ -55,52 +77,117 @@ impl Story {
     fn image(&self) -> Option<&ImageId> {
         match self {
             Self::Baked { image_id } | Self::Failed { image_id, .. } => image_id.as_ref(),
-            Self::Baking | Self::Planned => None,
+            Self::Baking | Self::Refused { .. } | Self::Planned => None,
         }
     }
 }
 
 /// Puts a run's story on an instance. While another run is in progress the story is that one's, and only a failure is
-/// told beside it; when a later one has ended it stays that one's. An instance that is gone is told nothing.
+/// told beside it; when a later one has ended it stays that one's. Of a run that a person has started, and that was
+/// refused or made a plan only, nothing stays: the story before it is told again. An instance that is gone is told
+/// nothing.
 ///
 /// # Errors
 /// AWS's.
-pub async fn tell(
-    clients: &Clients,
-    instance: &InstanceId,
-    run: &BakeId,
-    began: &DateTime,
-    story: &Story,
-) -> Result<Output, StepError> {
+pub async fn tell(clients: &Clients, instance: &InstanceId, run: &Run<'_>, story: &Story) -> Result<Output, StepError> {
     let tags = look(clients, instance).await?;
     let last = last_bake(&tags);
-    if *story == Story::Planned && last.as_ref() != Some(run) {
-        return Ok(Output::NothingToTell {}); // a dry run that no tag has started
+    let is_its = last.as_ref() == Some(run.name);
+    let status = tags.get(STATUS_TAG).map(String::as_str);
+    let by_a_person = !is_of_tag_or_schedule(run.name);
+    match story {
+        // A dry run that no tag has started.
+        Story::Planned if !is_its => return Ok(Output::NothingToTell {}),
+        // It has ended, and that was told before it was told that it had begun.
+        Story::Baking if is_its && !run.is_redriven && matches!(status, Some("baked" | "failed")) => {
+            return Ok(Output::NothingToTell {});
+        }
+        Story::Failed { reason, .. } | Story::Refused { reason } => {
+            tracing::warn!(%instance, run = %run.name, reason, "the bake failed");
+        }
+        Story::Baking | Story::Baked { .. } | Story::Planned => {}
     }
-    if let Story::Failed { reason, .. } = story {
-        tracing::warn!(%instance, %run, reason, "the bake failed");
+    let leaves_nothing = by_a_person && matches!(story, Story::Refused { .. } | Story::Planned);
+    if leaves_nothing && is_its {
+        return tell_again(clients, instance, &tags).await;
     }
-    if let Some(last) = last.filter(|last| last != run)
-        && let Some(other) = run_called(clients, &last).await?
-        && (*other.status() == ExecutionStatus::Running || other.start_date() > began)
+    let other = match last.filter(|_| !is_its) {
+        Some(last) => run_called(clients, &last).await?,
+        None => None,
+    };
+    if let Some(other) = &other
+        && (*other.status() == ExecutionStatus::Running || other.start_date() > run.began)
     {
         return match story.reason() {
             Some(reason) if *other.status() == ExecutionStatus::Running => {
-                write(clients, instance, &[(REASON_TAG, &fit(&format!("{run} {reason}")))]).await?;
+                write(clients, instance, &[(REASON_TAG, &fit(&format!("{} {reason}", run.name)))]).await?;
                 Ok(Output::Told { status: None })
             }
             Some(_) | None => Ok(Output::NothingToTell {}),
         };
     }
-    let (reason, mut now) = (story.reason(), vec![(LAST_BAKE_TAG, run.as_str())]);
+    if leaves_nothing {
+        return Ok(Output::NothingToTell {});
+    }
+    let keeps_previous = by_a_person && *story == Story::Baking;
+    let previous = (keeps_previous && !is_its).then(|| previous(&tags, other.as_ref())).flatten();
+    let (reason, mut now) = (story.reason(), vec![(LAST_BAKE_TAG, run.name.as_str())]);
     now.extend(story.status().map(|status| (STATUS_TAG, status)));
     now.extend(story.image().map(|image| (LAST_IMAGE_TAG, image.as_str())));
     now.extend(reason.as_deref().map(|reason| (REASON_TAG, reason)));
+    now.extend(previous.as_deref().map(|previous| (PREVIOUS_TAG, previous)));
     write(clients, instance, &now).await?;
-    let is_over = |tag: &&str| tags.contains_key(*tag) && now.iter().all(|(written, _)| written != tag);
-    let over: Vec<_> = [STATUS_TAG, REASON_TAG].into_iter().filter(is_over).map(|tag| (tag, None)).collect();
-    remove(clients, instance, &over).await?;
+    let over = [STATUS_TAG, REASON_TAG, PREVIOUS_TAG].into_iter();
+    let over = over.filter(|tag| !(*tag == PREVIOUS_TAG && keeps_previous && is_its));
+    remove_others(clients, instance, &tags, over, &now).await?;
     Ok(Output::Told { status: story.status() })
+}
+
+/// What an instance tells, as one text: status, run and reason. A run that is not known is a `.`, which is no name of one.
+fn previous(tags: &BTreeMap<String, String>, last: Option<&DescribeExecutionOutput>) -> Option<String> {
+    let text = |tag| tags.get(tag).map_or("", String::as_str);
+    let run = last_bake(tags).map_or(".".to_owned(), String::from);
+    let (status, reason) = match text(STATUS_TAG) {
+        "" => return None,
+        // Its end is about to be told, and will find that this one is later.
+        "baking" => {
+            let (_, story) = end::story(last?)?;
+            (story.status()?.to_owned(), story.reason().unwrap_or_default())
+        }
+        status => (status.to_owned(), text(REASON_TAG).to_owned()),
+    };
+    Some(fit(&format!("{status} {run} {reason}")))
+}
+
+/// Tells what was told before this run, or nothing if that was nothing.
+async fn tell_again(
+    clients: &Clients,
+    instance: &InstanceId,
+    tags: &BTreeMap<String, String>,
+) -> Result<Output, StepError> {
+    let mut parts = tags.get(PREVIOUS_TAG).map_or("", String::as_str).splitn(3, ' ');
+    let parts = [(STATUS_TAG, parts.next()), (LAST_BAKE_TAG, parts.next()), (REASON_TAG, parts.next())];
+    let told = parts.into_iter().filter_map(|(tag, text)| Some((tag, text?)));
+    let now: Vec<_> = told.filter(|(_, text)| !text.is_empty() && *text != ".").collect();
+    if !now.is_empty() {
+        write(clients, instance, &now).await?;
+    }
+    let over = [STATUS_TAG, LAST_BAKE_TAG, REASON_TAG, PREVIOUS_TAG];
+    remove_others(clients, instance, tags, over.into_iter(), &now).await?;
+    Ok(Output::Told { status: None })
+}
+
+/// Removes those of the tags that are there and were not written now.
+async fn remove_others(
+    clients: &Clients,
+    instance: &InstanceId,
+    tags: &BTreeMap<String, String>,
+    over: impl Iterator<Item = &'static str>,
+    now: &[(&str, &str)],
+) -> Result<(), StepError> {
+    let is_over = |tag: &&str| tags.contains_key(*tag) && now.iter().all(|(written, _)| written != tag);
+    let over: Vec<_> = over.filter(is_over).map(|tag| (tag, None)).collect();
+    remove(clients, instance, &over).await
 }
 
 /// Tells that a tag asks for nothing that could be baked. If it is not there any more it was told already, or somebody

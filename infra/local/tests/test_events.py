@@ -252,6 +252,23 @@ def test_a_tag_tells_that_it_changed(aws, told, instance):
     assert (deleted["detail"]["changed-tag-keys"], deleted["detail"]["tags"]) == (["b"], {"a": "1"})
 
 
+def test_tags_that_a_launch_gives_are_one_change_told_while_it_is_pending(aws, told):
+    ec2, wait = aws.client("ec2"), told({"source": ["aws.tag"], "detail": {"resource-type": ["instance"]}})
+    tags = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    launched = ec2.run_instances(
+        ImageId=image,
+        InstanceType="t3.micro",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+    )["Instances"][0]
+    assert launched["State"]["Name"] == "pending"
+    [made] = wait(1)
+    assert made["resources"][0].endswith(launched["InstanceId"])
+    assert (made["detail"]["changed-tag-keys"], made["detail"]["tags"]) == (["a", "b"], {"a": "1", "b": "2"})
+
+
 def test_an_event_comes_twice_if_that_is_asked_for(machines, machine, rule, faults):
     faults({"event": "Test"})
     rule(machine)({"a": 1})

@@ -3,6 +3,7 @@
 use crate::owner::{instance, state};
 use crate::*;
 use aws_sdk_ec2::types::{DeviceType, Instance, InstanceStateName, Tag};
+use bakery::error::{NOT_READY_AFTER, NOT_THERE_AFTER};
 
 fn with(instances: Vec<Instance>) -> World {
     World { instances, ..World::default() }
@@ -25,6 +26,7 @@ async fn a_running_or_stopped_instance_can_be_imaged() {
 async fn an_instance_in_any_other_state_is_refused() {
     for name in ["pending", "shutting-down", "stopping", "terminated"] {
         let world = changed(|instance| instance.state = Some(state(InstanceStateName::from(name))));
+        let world = World { retries: NOT_READY_AFTER, ..world };
         let problem = problem(&world, request()).await;
         assert!(problem.starts_with("InstanceId") && problem.contains(&format!("is {name}")), "{problem}");
     }
@@ -42,7 +44,7 @@ async fn a_stopped_instance_cannot_be_rebooted_first() {
 #[tokio::test]
 async fn an_unknown_instance_is_refused() {
     let malformed = World { refusals: vec![("ec2:DescribeInstances", "InvalidInstanceID.Malformed")], ..with(vec![]) };
-    for world in [with(Vec::new()), malformed] {
+    for world in [World { retries: NOT_THERE_AFTER, ..with(Vec::new()) }, malformed] {
         let problem = problem(&world, request()).await;
         assert!(problem.starts_with("InstanceId") && problem.contains("there is no such instance"), "{problem}");
     }
@@ -59,7 +61,9 @@ async fn an_instance_store_root_is_refused() {
 async fn an_instance_that_shows_no_volume_yet_is_looked_at_again() {
     let world = changed(|instance| instance.block_device_mappings = None);
     let error = world.plan(request()).await.expect_err("it has no volume");
-    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+    assert_eq!(error.kind, ErrorKind::NotReadyYet);
+    let problem = problem(&World { retries: NOT_THERE_AFTER, ..world }, request()).await;
+    assert!(problem.starts_with("InstanceId") && problem.contains("shows no EBS volume"), "{problem}");
 }
 
 #[tokio::test]
@@ -142,7 +146,8 @@ mod an_image_that_exists {
         foreign.owner_id = Some(RECEIVERS[0].to_owned());
         let unknown = looks::image("ami-00000000", "available", &SNAPSHOTS, &[]);
         for image in [foreign, unknown] {
-            let problem = problem(&with_image(image), image_request()).await;
+            let world = World { retries: NOT_THERE_AFTER, ..with_image(image) };
+            let problem = problem(&world, image_request()).await;
             assert!(problem.starts_with("ImageId") && problem.contains("there is no such image"), "{problem}");
         }
         let refusals = vec![("ec2:DescribeImages", "InvalidAMIID.Malformed")];

@@ -1,6 +1,7 @@
 //! `plan` against an owner and receivers whose every answer is mocked.
 
 mod claims;
+mod every_problem;
 mod hops;
 mod instance;
 mod keys;
@@ -13,6 +14,7 @@ mod relaunch;
 mod repeated;
 mod request;
 mod shared;
+mod waiting;
 
 use ami_bakery_tests::bucket::BUCKET;
 use ami_bakery_tests::local_aws::{OWNER, RECEIVERS, REGION};

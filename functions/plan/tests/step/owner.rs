@@ -47,6 +47,8 @@ pub const NOTHING: &str = "nothing";
 #[derive(Clone)]
 pub struct World {
     pub run_name: &'static str,
+    /// How often `plan` was tried before.
+    pub retries: u32,
     pub bucket: Bucket,
     pub instances: Vec<Instance>,
     /// The key of each volume.
@@ -80,6 +82,7 @@ impl Default for World {
     fn default() -> Self {
         Self {
             run_name: "web-1",
+            retries: 0,
             bucket: Bucket::default(),
             instances: vec![instance(INSTANCE, &[("/dev/xvda", "vol-1"), ("/dev/sdf", "vol-2")])],
             volumes: BTreeMap::from([("vol-1", Some(KEYS[0])), ("vol-2", Some(KEYS[1]))]),
@@ -143,7 +146,7 @@ impl World {
 
     pub async fn answer(&self, request: Value) -> Result<Output, StepError> {
         let run = Execution { name: self.run_name.to_owned(), arn: run("web-1").arn, started_at: at(0) };
-        handle(&self.clients(), Input { request, run, now: at(60) }).await
+        handle(&self.clients(), Input { request, run, now: at(60), retries: self.retries }).await
     }
 
     fn clients(&self) -> Clients {
@@ -188,6 +191,9 @@ impl World {
         let volumes = answers(mock!(Client::describe_volumes), move |asked| {
             if let Some(code) = for_volumes.refusal("ec2:DescribeVolumes") {
                 return Err(DescribeVolumesError::generic(refused(code)));
+            }
+            if asked.volume_ids().iter().any(|id| !for_volumes.volumes.contains_key(id.as_str())) {
+                return Err(DescribeVolumesError::generic(refused("InvalidVolume.NotFound")));
             }
             let key = |volume: &String| for_volumes.volumes[volume.as_str()].map(str::to_owned);
             let volume = |id: &String| Volume::builder().volume_id(id).set_kms_key_id(key(id)).build();

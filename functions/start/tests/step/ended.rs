@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// A run that a tag has started.
+const TAGGED: &str = "web-20261124-0154-77a3c9";
+
 /// What an instance without a story is told of a run.
 async fn told(run: Run) -> BTreeMap<String, String> {
     let world = World::with(&[], &[("web-1", run)]);
@@ -47,10 +50,6 @@ async fn failed_and_why() {
         (Run::failed("ImageFailed", stopped), "ImageFailed: snapshot snap-1 failed"),
         (Run::failed("AccessDenied", r#"{"errorType": "AccessDenied", "errorMessage": "no"}"#), "AccessDenied: no"),
         (Run::failed("States.Runtime", "what"), "States.Runtime: what"),
-        (
-            Run::failed("InvalidRequest", "The request has 1 problem; nothing was touched.\n- Profile = \"x\": none"),
-            "InvalidRequest: Profile = x : none",
-        ),
         (Run::new(ExecutionStatus::Aborted, 0), "the run was stopped"),
         (Run { cause: Some("by hand".into()), ..Run::new(ExecutionStatus::Aborted, 0) }, "the run was stopped by hand"),
         (Run::new(ExecutionStatus::TimedOut, 0), "the run timed out"),
@@ -59,6 +58,16 @@ async fn failed_and_why() {
         let expected = tags([("status", "failed"), ("last-bake", "web-1"), ("reason", reason)]);
         assert_eq!(told(run).await, expected);
     }
+}
+
+#[tokio::test]
+async fn refused_and_why_by_the_tag_of_an_earlier_version_too() {
+    let run = "tag-0123456789abcdef0123456789abcdef";
+    let cause = "The request has 1 problem; nothing was touched.\n- Profile = \"x\": none";
+    let world = World::with(&[], &[(run, Run::failed("InvalidRequest", cause))]);
+    world.ended(run).await.expect("it is told");
+    let expected = [("status", "failed"), ("last-bake", run), ("reason", "InvalidRequest: Profile = x : none")];
+    assert_eq!(world.tags(), tags(expected));
 }
 
 #[tokio::test]
@@ -92,9 +101,9 @@ async fn what_was_not_to_bake_says_nothing() {
 async fn a_dry_run_by_profile_ends_the_story_that_a_tag_began_and_no_other() {
     let plan = Run::succeeded(json!({"Status": "DryRun"}));
     assert_eq!(told(plan.clone()).await, BTreeMap::new());
-    let world = World::with(&[("ami-bakery:last-bake", "tag-1"), ("ami-bakery:status", "baking")], &[("tag-1", plan)]);
-    world.ended("tag-1").await.expect("it is told");
-    assert_eq!(world.tags(), tags([("last-bake", "tag-1"), ("reason", "a dry run, whose output is the plan")]));
+    let world = World::with(&[("ami-bakery:last-bake", TAGGED), ("ami-bakery:status", "baking")], &[(TAGGED, plan)]);
+    world.ended(TAGGED).await.expect("it is told");
+    assert_eq!(world.tags(), tags([("last-bake", TAGGED), ("reason", "a dry run, whose output is the plan")]));
 }
 
 #[tokio::test]

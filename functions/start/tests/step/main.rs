@@ -1,5 +1,6 @@
 //! `start` against mocked EC2 and Step Functions. What it changes is noted in order, runs and tags alike.
 
+mod began;
 mod ended;
 mod refusals;
 mod scheduled;
@@ -37,12 +38,13 @@ struct Run {
     output: Option<Value>,
     error: Option<&'static str>,
     cause: Option<String>,
+    redriven: i32,
 }
 
 impl Run {
     fn new(status: ExecutionStatus, began: i64) -> Self {
         let input = json!({"Profile": "web", "InstanceId": INSTANCE});
-        Self { status, began, input, output: None, error: None, cause: None }
+        Self { status, began, input, output: None, error: None, cause: None, redriven: 0 }
     }
 
     fn failed(error: &'static str, cause: impl ToString) -> Self {
@@ -73,6 +75,8 @@ struct World {
     refusals: Vec<(&'static str, &'static str)>,
     /// A run that is started has ended so before anybody looks.
     ends_at_once: Option<Run>,
+    /// The run that has ended so the second time that somebody looks at it, if it is asked for.
+    ends_after_a_look: Arc<Mutex<Option<(&'static str, Run)>>>,
 }
 
 impl World {
@@ -97,7 +101,16 @@ impl World {
 
     /// The end of a run.
     async fn ended(&self, name: &str) -> Result<Output, StepError> {
-        let detail = json!({"executionArn": format!("{PREFIX}{name}"), "status": "FAILED", "input": "{}"});
+        self.changed(name, "FAILED").await
+    }
+
+    /// The beginning of a run.
+    async fn began(&self, name: &str) -> Result<Output, StepError> {
+        self.changed(name, "RUNNING").await
+    }
+
+    async fn changed(&self, name: &str, status: &str) -> Result<Output, StepError> {
+        let detail = json!({"executionArn": format!("{PREFIX}{name}"), "status": status, "input": "{}"});
         self.call(event("aws.states", "Step Functions Execution Status Change", "", detail)).await
     }
 
@@ -185,12 +198,19 @@ impl World {
         });
         let look = answers(mock!(Sfn::describe_execution), move |asked| {
             let arn = asked.execution_arn().expect("an execution");
-            let runs = looking.runs.lock().expect("no panic");
-            let found = runs.get(arn.strip_prefix(PREFIX).expect("one of ours")).ok_or("ExecutionDoesNotExist");
-            match looking.refusal("states:DescribeExecution").map_or(found, Err) {
+            let mut runs = looking.runs.lock().expect("no panic");
+            let name = arn.strip_prefix(PREFIX).expect("one of ours");
+            let found = runs.get(name).ok_or("ExecutionDoesNotExist");
+            let answer = match looking.refusal("states:DescribeExecution").map_or(found, Err) {
                 Err(code) => Err(DescribeExecutionError::generic(refused(code))),
                 Ok(run) => Ok(told(arn, run)),
+            };
+            if let Some((name, end)) =
+                looking.ends_after_a_look.lock().expect("no panic").take_if(|(of, _)| *of == name)
+            {
+                runs.insert(name.to_owned(), end);
             }
+            answer
         });
         mocks::sfn(MatchAny, &[&start, &look])
     }
@@ -207,6 +227,7 @@ fn told(arn: &str, run: &Run) -> DescribeExecutionOutput {
         .set_output(run.output.as_ref().map(Value::to_string))
         .set_error(run.error.map(str::to_owned))
         .set_cause(run.cause.clone())
+        .redrive_count(run.redriven)
         .build()
         .expect("an execution")
 }

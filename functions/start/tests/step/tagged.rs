@@ -17,7 +17,7 @@ fn started(output: &Output) -> String {
 async fn it_starts_one_bake_by_that_profile_and_only_then_says_so() {
     let world = asked("web");
     let run = started(&world.call(tag("web")).await.expect("it starts"));
-    assert!(run.starts_with("tag-") && run.len() == 36, "{run}");
+    assert!(run.starts_with("web-20261124-0154-") && run.len() == 24, "{run}");
     let request = json!({"Profile": "web", "InstanceId": INSTANCE});
     assert_eq!(world.changes(), [&format!("start {request}"), "write last-bake status", "remove bake"]);
     assert_eq!(world.tags(), BTreeMap::from([("last-bake".into(), run), ("status".into(), "baking".into())]));
@@ -157,4 +157,34 @@ async fn an_instance_that_is_gone_is_no_error() {
             started(&world.call(tag("web")).await.expect(operation));
         }
     }
+}
+
+#[tokio::test]
+async fn the_run_is_called_after_the_instance() {
+    for (name, subject) in
+        [(json!("Web server #1"), "Web-server-1"), (json!("\u{1f35e}"), INSTANCE), (json!(null), INSTANCE)]
+    {
+        let mut event = tag("web");
+        event["detail"]["tags"]["Name"] = name.clone();
+        if name.is_null() {
+            event["detail"]["tags"].as_object_mut().expect("tags").remove("Name");
+        }
+        let run = started(&asked("web").call(event).await.expect("it starts"));
+        assert!(run.starts_with(&format!("{subject}-20261124-0154-")), "{run}");
+    }
+}
+
+#[tokio::test]
+async fn what_plan_refuses_is_told_to_whoever_has_tagged_though_the_last_bake_was_good() {
+    let tags = [("ami-bakery:bake", "web"), ("ami-bakery:last-bake", "web-1"), ("ami-bakery:status", "baked")];
+    let world = World::with(&tags, &[("web-1", Run::succeeded(outcome(2, 0)))]);
+    let run = started(&world.call(tag("web")).await.expect("it starts"));
+    world.began(&run).await.expect("its beginning");
+    let refusal = Run { began: 100, ..Run::failed("InvalidRequest", "The request has 1 problem.\n- Profile: none") };
+    world.runs.lock().expect("no panic").insert(run.clone(), refusal);
+    world.ended(&run).await.expect("it is told");
+    let tags = world.tags();
+    let told = [&tags["status"], &tags["last-bake"], &tags["reason"]].map(String::as_str);
+    assert_eq!(told, ["failed", &run, "InvalidRequest: Profile: none"]);
+    assert!(!tags.contains_key("previous"), "{tags:?}");
 }

@@ -5,6 +5,7 @@ They tell as well as they can, and no more: https://docs.aws.amazon.com/AWSEC2/l
 
 import uuid
 
+from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.tags import TagBackend
 
@@ -25,6 +26,7 @@ def install():
     Image.fail = _telling(Image.fail, lambda image: _later(image.failed_at, lambda: _image_ends(image)))
     Snapshot.__init__ = _telling(Snapshot.__init__, _snapshot_begins)
     Instance.follow_course = _follow_course
+    TaggedEC2Resource.add_tags = _add_tags
     for name in ("create_tags", "delete_tags"):
         setattr(TagBackend, name, _telling_tags(getattr(TagBackend, name)))
 
@@ -178,6 +180,13 @@ def _telling_tags(change):
         return answer
 
     return changed
+
+
+def _add_tags(resource, tags):
+    """Tags that a call gives to what it makes are one change, as those of CreateTags are (assumed: AWS documents the
+    event of tags, and not how many a launch gives). moto gives one tag after the other."""
+    if tags:
+        resource.ec2_backend.create_tags([resource.id], tags)
 
 
 def _tell_of_tags(backend, kind, resource_id, keys, tags):
