@@ -233,10 +233,10 @@ pub const GROUP_ROLE: &str =
 /// <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AutoScalingServiceRolePolicy.html>
 pub fn make_group_role(account: &Config) {
     let role = "RoleName=AWSServiceRoleForAutoScaling";
-    let trust = json!({"Statement": [
+    let trust = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "autoscaling.amazonaws.com"}, "Action": "sts:AssumeRole"},
     ]});
-    let fixed = json!({"Statement": [
+    let fixed = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": ["ec2:Describe*", "ec2:RunInstances", "ec2:CreateTags"], "Resource": "*"},
     ]});
     let path = "Path=/aws-service-role/autoscaling.amazonaws.com/";
