@@ -14,13 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The image with this id, or nothing if EC2 does not (yet, or any more) show it.
 ///
 /// # Errors
-/// AWS's.
+/// AWS's; `InvalidRequest` for an id that no image can have, such as a mistyped one.
 pub async fn look(ec2: &Client, image_id: &ImageId, at: &Place) -> Result<Option<ImageLook>, StepError> {
     let answer =
         ec2.describe_images().image_ids(image_id.as_str()).send().await.doing("ec2:DescribeImages", image_id, at);
     match answer {
         Ok(found) => found.images().first().map(image_look).transpose(),
-        Err(error) if error.is_unknown_id("InvalidAMIID") || error.is("InvalidAMIID.Unavailable") => Ok(None),
+        Err(error) if error.is("InvalidAMIID.NotFound") || error.is("InvalidAMIID.Unavailable") => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -113,8 +113,12 @@ async fn existing(
 ) -> Result<Option<Found>, StepError> {
     let ec2 = clients.ec2.owner(&clients.here.region);
     let field = ("ImageId", json!(image_id));
-    let image = images::look(&ec2, image_id, &clients.here).await?;
-    let may_come = image.is_none() && retries < NOT_THERE_AFTER;
+    let (image, is_malformed) = match images::look(&ec2, image_id, &clients.here).await {
+        Err(error) if error.is("InvalidAMIID.Malformed") => (None, true),
+        answer => (answer?, false),
+    };
+    // One that was made just now may not be seen yet.
+    let may_come = image.is_none() && !is_malformed && retries < NOT_THERE_AFTER;
     let Some(image) = image.filter(|image| image.owner_id == clients.here.account_id.as_str()) else {
         let rule = format!("there is no such image of the owner's in {}", clients.here);
         problems.add_that_may_pass(may_come, field.0, Some(field.1), rule);
