@@ -75,8 +75,9 @@ async fn third_key(world: &World, actions: Value) -> String {
 }
 
 #[tokio::test]
-async fn a_key_of_a_third_account_works_where_its_policy_allows() {
-    let world = World::new().await;
+async fn a_key_of_a_third_account_works_where_its_policy_and_the_receivers_allow() {
+    let receivers = json!({"KeyAccountId": THIRD}).to_string();
+    let world = World::with(&[("LOCAL_AWS_RECEIVER_PARAMETERS", &receivers)]).await;
     let key = third_key(&world, json!("kms:*")).await;
     let mut request = world.request();
     request["InstanceId"] = json!(instance(&world.owner, &[Some(&key)]).await);

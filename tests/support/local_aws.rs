@@ -90,10 +90,7 @@ impl LocalAws {
         // Of an earlier process of this number, if there was one.
         let _ = std::fs::remove_dir_all(&logs);
         let (life, lines): (_, Box<dyn BufRead + Send>) = match std::env::var(WARM) {
-            // With other parameters it is another stack.
-            Ok(name) if variables.iter().all(|(name, _)| *name != "LOCAL_AWS_PARAMETERS") => {
-                copied(&name, &logs, &variables)
-            }
+            Ok(name) if variables.iter().all(|(name, _)| can_be_told(name)) => copied(&name, &logs, &variables),
             _ => started(&logs, &variables),
         };
         let mut lines = lines.lines();
@@ -276,6 +273,11 @@ impl Drop for LocalAws {
             let _ = reader.join();
         }
     }
+}
+
+/// Whether a copy can be told this. In another Region, or with other parameters, it is another stack.
+fn can_be_told(name: &str) -> bool {
+    TIME.iter().any(|(one, _)| *one == name) || name.starts_with("LOCAL_AWS_SWITCH_")
 }
 
 /// Asks for a copy, and what it says.

@@ -53,6 +53,7 @@ def deploy(infra, built, receivers):
                 "OwnerAccountId": accounts.OWNER,
                 "InstanceProfileRoleArn": f"arn:{PARTITION}:iam::{account}:role/{SEALER}",
                 "AllowAutoScaling": "true",
+                **json.loads(os.environ.get("LOCAL_AWS_RECEIVER_PARAMETERS", "{}")),
             }
             _sealer(account)
             create(account, RECEIVER_STACK, template, _parameters(template, chosen))

@@ -10,7 +10,6 @@ import re
 #: What moto would lose in an update, with all that it holds, and so is not updated.
 LOST = {
     "AWS::CloudWatch::Alarm",
-    "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
     "AWS::Scheduler::Schedule",
@@ -22,10 +21,12 @@ def install():
     from moto.cloudformation import parsing
     from moto.cloudformation.parsing import ResourceMap
     from moto.iam.models import Role
+    from moto.kms.models import Key
     from moto.ssm.models import Parameter
 
     Role.update_from_cloudformation_json = classmethod(_update_role)
     Parameter.update_from_cloudformation_json = classmethod(_update_parameter)
+    Key.update_from_cloudformation_json = classmethod(_update_key)
     ResourceMap.build_resource_diff = _include_parameter_dependents(ResourceMap.build_resource_diff)
     ResourceMap._delete_resource = _skip_if_never_made(ResourceMap._delete_resource)
     parsing.parse_and_update_resource = _honour_conditions(parsing.parse_and_update_resource)
@@ -138,7 +139,8 @@ def _update_role(cls, original_resource, new_resource_name, cloudformation_json,
     role.assume_role_policy_document = json.dumps(properties["AssumeRolePolicyDocument"])
     role.permissions_boundary_arn = properties.get("PermissionsBoundary") or None
     policies = {one["PolicyName"]: one["PolicyDocument"] for one in properties.get("Policies", [])}
-    for name in set(role.policies) - set(policies):
+    others = {one.policy_name for one in iam.inline_policies.values()}  # each an AWS::IAM::Policy
+    for name in set(role.policies) - set(policies) - others:
         role.delete_policy(name)
     for name, document in policies.items():
         role.put_policy(name, document)
@@ -163,3 +165,9 @@ def _update_parameter(cls, original_resource, new_resource_name, cloudformation_
         tier=properties.get("Tier"),
         policies=None,
     )
+
+
+def _update_key(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+    """A key has its policy changed, and stays what it is; moto makes another."""
+    original_resource.policy = json.dumps(cloudformation_json["Properties"]["KeyPolicy"])
+    return original_resource
