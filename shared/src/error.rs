@@ -232,7 +232,7 @@ impl StepError {
 #[cfg(test)]
 impl StepError {
     /// As if AWS had answered so.
-    pub(crate) fn from_aws(self, code: &str, request_id: &str) -> Self {
+    pub(crate) fn with_aws_code(self, code: &str, request_id: &str) -> Self {
         Self { code: Some(code.to_owned()), request_id: Some(request_id.to_owned()), ..self }
     }
 }

@@ -226,7 +226,7 @@ pub(crate) mod tests {
     fn a_failure_is_one_line_that_says_why() {
         let payload = json!({"Run": {"Name": "web-1"}, "Region": {"Region": "eu-west-1"}});
         let error =
-            StepError::new(ErrorKind::AccessDenied, "ec2:CopyImage: no").from_aws("UnauthorizedOperation", "5f");
+            StepError::new(ErrorKind::AccessDenied, "ec2:CopyImage: no").with_aws_code("UnauthorizedOperation", "5f");
         let expected = json!({
             "level": "ERROR", "message": "the invocation failed", "requestId": "8476a536", "function": "ami-bakery-x",
             "run": "web-1", "region": "eu-west-1", "outcome": "AccessDenied", "awsErrorCode": "UnauthorizedOperation",

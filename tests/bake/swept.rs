@@ -1,7 +1,7 @@
 //! Runs that are stopped: nobody else could take back what they left.
 
 use ami_bakery_tests::local_aws::{Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::{World, images, until};
+use ami_bakery_tests::world::{World, images, let_role_grant, until};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::json;
 
@@ -156,12 +156,7 @@ async fn a_receiver_that_grants_on_is_told_of_and_counted() {
     let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]);
     let receiver = world.aws.entered_as(&role, "us-east-1").await;
     // The grant that lets it copy lets it grant on, as far as its own account does; only the key's policy can forbid that.
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "kms:CreateGrant", "Resource": "*"}],
-    });
-    let account = world.aws.account(RECEIVERS[0], REGION).await;
-    account.iam(&format!("Action=PutRolePolicy&RoleName=AmiBakeryReceiver&PolicyName=grant&PolicyDocument={policy}"));
+    let_role_grant(&world.aws.account(RECEIVERS[0], REGION).await);
     let grant = receiver.kms().create_grant().key_id(&world.key).grantee_principal(&role).name("mine");
     let granted = grant.operations("Decrypt".into()).send().await.expect("it is granted");
     world.go_on();

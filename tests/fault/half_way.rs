@@ -8,7 +8,7 @@ use crate::scene::Scene;
 use crate::table::{Row, check, write};
 use ami_bakery_tests::asl::State;
 use ami_bakery_tests::local_aws::{Call, Config, OWNER, RECEIVERS, REGION};
-use ami_bakery_tests::world::MACHINE;
+use ami_bakery_tests::world::{MACHINE, let_role_grant};
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -321,6 +321,7 @@ async fn a_receiver_that_makes_a_grant_of_its_own() {
     let fault = "the receiver makes a grant of its own";
     let what = combination("WaitForCopy", fault, Scenario::Copies, first, Expected::Nothing);
     let row = judged(&mut scene, &what, Vec::new(), async |scene| {
+        let_role_grant(&scene.aws.account(RECEIVERS[0], REGION).await);
         let role = format!("arn:aws:iam::{}:role/AmiBakeryReceiver", RECEIVERS[0]);
         let kms = scene.aws.entered_as(&role, REGION).await.kms();
         let grant = kms.create_grant().key_id(&scene.key).grantee_principal(&role).name("strange");

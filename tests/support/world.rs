@@ -346,6 +346,15 @@ pub async fn launched_with(account: &Config, tags: &[(&str, &str)]) -> String {
     made.instances().first().and_then(|instance| instance.instance_id()).expect("an id").to_owned()
 }
 
+/// Lets a receiver's role make grants by whatever grant it has, as the administrator of its account may.
+pub fn let_role_grant(receiver: &Config) {
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "kms:CreateGrant", "Resource": "*"}],
+    });
+    receiver.iam(&format!("Action=PutRolePolicy&RoleName=AmiBakeryReceiver&PolicyName=grant&PolicyDocument={policy}"));
+}
+
 /// The state that an instance comes to after its launch: `running`, or `terminated` if EC2 gives it up.
 #[allow(clippy::disallowed_methods, reason = "how often it looks decides nothing")]
 pub async fn launched(account: &Config, instance: &str) -> String {

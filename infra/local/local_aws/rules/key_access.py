@@ -62,15 +62,19 @@ def _foreign_policy(direct, account, identity):
 
 
 def _granted(key, caller, operation, at, encryption_context, tokens, own):
-    for grant in [*list(key.grants.values()), *key.past_grants]:
-        if (
-            operation in grant.operations
-            and grant.seen_at(at, tokens)
-            and _is_grantee(key, grant, caller, *own)
-            and grant.constraints_met(operation, encryption_context)
-        ):
-            return grant
-    return None
+    """One grant is enough. Of several that do, the one that the caller names by its token, else the one that allows most:
+    what is made by it may be no more than that. (Which one AWS takes is not documented: assumed.)"""
+    found = [
+        grant
+        for grant in [*list(key.grants.values()), *key.past_grants]
+        if operation in grant.operations
+        and grant.seen_at(at, tokens)
+        and _is_grantee(key, grant, caller, *own)
+        and grant.constraints_met(operation, encryption_context)
+    ]
+    named = set(tokens)
+    allows = [(bool(named & set(grant.tokens)), not grant.constraints, len(grant.operations)) for grant in found]
+    return found[allows.index(max(allows))] if found else None
 
 
 def _is_grantee(key, grant, caller, identity, limited):
