@@ -147,7 +147,7 @@ def test_no_parameter_that_reaches_running_functions_is_in_their_versions(owner)
 
 #: Where else the parameters stand: in what CloudFormation itself changes, at once and for all that run.
 CHANGED_IN_PLACE = {
-    "FormerReceiverRoleName": {"AWS::IAM::Role"},
+    "FormerReceiverRoleName": {"AWS::IAM::Role", "AWS::IAM::Policy"},
     "ScheduleExpression": {"AWS::Scheduler::Schedule"},
     "ScheduleTimezone": {"AWS::Scheduler::Schedule"},
     "ScheduleRequest": {"AWS::Scheduler::Schedule"},

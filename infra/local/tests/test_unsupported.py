@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from local_server import unique
 from local_aws import wire
 
 MACHINE = "arn:aws:states:us-east-1:111111111111:stateMachine:bake"
@@ -124,7 +125,7 @@ def test_it_is_among_the_calls(aws):
 def test_who_may_not_is_told_that_first(aws):
     iam = aws.client("iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    role = iam.create_role(RoleName="Nobody", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]
+    role = iam.create_role(RoleName=unique("role"), AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]
     with pytest.raises(ClientError) as error:
         aws.as_role(role["Arn"], "ssm", DurationSeconds=3600).list_nodes()
     assert error.value.response["Error"]["Code"] == "AccessDeniedException"
