@@ -8,5 +8,6 @@ mod picture;
 mod samples;
 mod schedule;
 mod schema;
+mod sessions;
 
 use ami_bakery_tests::asl;

@@ -1,6 +1,7 @@
 //! Nothing that is deployed names a partition: AWS GovCloud's ARNs begin with arn:aws-us-gov, China's with arn:aws-cn.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
+use ami_bakery_tests::repository;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ fn lines(path: &Path) -> Vec<String> {
 
 #[test]
 fn nothing_that_is_deployed_names_a_partition() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = repository::root();
     let mut all = files(&root.join("statemachines"), ".asl.json");
     all.extend(["infra/template.yaml", "infra/receiver.yaml"].map(|path| root.join(path)));
     for function in fs::read_dir(root.join("functions")).expect("the functions") {
