@@ -12,6 +12,8 @@ LINT := $(TOOLS)/lint
 PACKAGE := $(TOOLS)/package
 BENCH := $(CARGO_TARGET_DIR)/bench
 NEXTEST := $(or $(shell command -v cargo-nextest),$(TOOLS)/bin/cargo-nextest)
+# One test more than there are cores: a bake also waits for others.
+export NEXTEST_TEST_THREADS := $(shell expr $$(nproc) + 1)
 # Has a local AWS with the stack deployed meanwhile, of which tests get copies.
 WITH_LOCAL_AWS := $(PYTHON) -m local_aws warm --functions $(FUNCTIONS) --
 
@@ -35,7 +37,9 @@ check: setup $(NEXTEST) ## Check formatting and lints, and run the pure, step an
 test-one: setup $(NEXTEST) ## Run one test of any tier: T=a_rust_test, T=test_of_python or T=path/of/test.py::test_of_python
 	@$(PYTHON) tests/one.py "$(T)" --nextest $(NEXTEST) --functions $(FUNCTIONS)
 
-test: test-rust test-local test-permissions ## Run the pure, step, contract, bake and permission tiers, and the local AWS's own
+# The last two leave a core idle each: side by side, and told one after the other.
+test: test-rust ## Run the pure, step, contract, bake and permission tiers, and the local AWS's own
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-local test-permissions
 
 # Always the whole workspace: a part of it would have other features, and build the AWS SDKs again.
 test-rust: build setup $(NEXTEST)

@@ -16,7 +16,8 @@ impl Grants {
     ///
     /// # Errors
     /// `AccessDenied` when the receiver's account, or the key's policy, does not let it; `RevokeFailed` when the key
-    /// could not be closed to the role again; `NotVisibleYet` while a grantee is not yet a valid principal; else AWS's.
+    /// could not be closed to the role again; `NotVisibleYet` while a grantee is not yet a valid principal, or a grant is
+    /// not listed once the key is closed to the role; else AWS's.
     pub async fn delegate(
         &self,
         opening: &Wanted,
@@ -29,10 +30,24 @@ impl Grants {
         let made = self.create_as_receiver(wanted, token, receiver, now).await;
         // Whatever has come of it, the role needs the key no longer.
         match (self.take_back(&[opened]).await, made) {
-            (Ok(()), made) => made,
+            (Ok(()), Ok(made)) => self.still_there(made).await,
+            (Ok(()), Err(error)) => Err(error),
             (Err(open), Ok(_)) => Err(open),
             (Err(open), Err(error)) => Err(open.and(&error.message)),
         }
+    }
+
+    /// These grants, if KMS lists them all: no page of AWS says that a grant outlives the one that it was made by.
+    async fn still_there(&self, made: Vec<Grant>) -> Result<Vec<Grant>, StepError> {
+        for grant in &made {
+            if !self.is_listed(grant).await? {
+                let Grant { kms_key_id, grant_id } = grant;
+                let rule = "is not listed any more since the one that the receiver's role had was revoked";
+                let message = format!("Grant {grant_id} of {kms_key_id}, which that role has made, {rule}.");
+                return Err(StepError::new(ErrorKind::NotVisibleYet, message));
+            }
+        }
+        Ok(made)
     }
 
     /// A new grant is not seen everywhere at once, but a call to KMS that brings its token may use it.

@@ -7,13 +7,13 @@ use aws_sdk_sts::operation::RequestId;
 use lambda_runtime::Diagnostic;
 use std::fmt;
 
-/// What is not shown after this many retries of `NotVisibleYet`, which take a minute, is not there.
-pub const NOT_THERE_AFTER: u32 = 20;
+/// What is not shown after this many retries of `NotVisibleYet`, which take more than a minute, is not there.
+pub const NOT_THERE_AFTER: u32 = 10;
 
 /// What the code of an id that no resource can have ends with, such as `InvalidAMIID.Malformed`.
 const MALFORMED: &str = ".Malformed";
 /// What is not ready after this many retries of `NotReadyYet`, which take ten minutes, is given up.
-pub const NOT_READY_AFTER: u32 = 120;
+pub const NOT_READY_AFTER: u32 = 60;
 
 /// What the state machine matches as `errorType`. The names are part of the contract with `bake.asl.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

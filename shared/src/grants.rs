@@ -307,18 +307,26 @@ impl Grants {
         answer.doing("kms:RetireGrant", format!("grant {} of {}", grant.grant_id, grant.kms_key_id), at).map(drop)
     }
 
-    /// Reads back that the grant is gone.
-    async fn prove(&self, grant: &Grant) -> Result<(), StepError> {
+    /// Whether KMS lists the grant.
+    ///
+    /// # Errors
+    /// AWS's.
+    pub(crate) async fn is_listed(&self, grant: &Grant) -> Result<bool, StepError> {
         let (kms, at) = self.kms(&grant.kms_key_id)?;
         let answer = kms.list_grants().key_id(grant.kms_key_id.as_str()).grant_id(&grant.grant_id).send().await;
-        let left = match answer.doing("kms:ListGrants", &grant.kms_key_id, &at) {
-            Ok(answer) => answer.grants().len(),
-            Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => 0,
-            Err(error) => return Err(stays(error, grant)),
-        };
-        if left == 0 {
+        match answer.doing("kms:ListGrants", &grant.kms_key_id, &at) {
+            Ok(answer) => Ok(!answer.grants().is_empty()),
+            Err(error) if error.is("NotFoundException") || error.is("InvalidGrantIdException") => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads back that the grant is gone.
+    async fn prove(&self, grant: &Grant) -> Result<(), StepError> {
+        if !self.is_listed(grant).await.map_err(|error| stays(error, grant))? {
             return Ok(());
         }
+        let (_, at) = self.kms(&grant.kms_key_id)?;
         let message =
             format!("Grant {} of {} in {at} was revoked and is still listed.", grant.grant_id, grant.kms_key_id);
         Err(stays(StepError::new(ErrorKind::RevokeFailed, message), grant))

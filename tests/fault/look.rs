@@ -27,7 +27,8 @@ pub const IMAGES_HIDDEN: (&str, u32) = ("image-not-found-seconds", 45);
 pub const INSTANCES_HIDDEN: (&str, u32) = ("instance-not-found-seconds", 20);
 
 /// The tags by which an instance that was baked tells of it.
-const STORY: [&str; 4] = ["ami-bakery:status", "ami-bakery:reason", "ami-bakery:last-bake", "ami-bakery:last-image"];
+const STORY: [&str; 5] =
+    ["ami-bakery:status", "ami-bakery:reason", "ami-bakery:last-bake", "ami-bakery:last-image", "ami-bakery:previous"];
 
 /// Everything, and what it is like.
 pub type Look = BTreeMap<Thing, Value>;
