@@ -1,7 +1,8 @@
 //! Looks at images and snapshots in EC2 and tells what it sees without an SDK type.
 
-use crate::ids::{ImageId, SnapshotId};
+use crate::ids::{ImageId, InstanceId, SnapshotId};
 use crate::readiness::{ImageLook, SnapshotLook};
+use crate::time::Timestamp;
 use crate::{Context, ErrorKind, Place, StepError};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::describe_snapshots::builders::DescribeSnapshotsFluentBuilder;
@@ -126,6 +127,10 @@ fn image_look(image: &Image) -> Result<ImageLook, StepError> {
         is_windows: is_windows(image.platform()),
         product_codes: marketplace_codes(image.product_codes()),
         tags: tags(image.tags()),
+        created_at: image.creation_date().and_then(|text| Timestamp::try_from(text.to_owned()).ok()),
+        // Of what was made of it long ago EC2 may tell nothing, or something that is no id of ours to read.
+        source_instance_id: image.source_instance_id().and_then(|id| InstanceId::try_from(id).ok()),
+        source_image_id: image.source_image_id().and_then(|id| ImageId::try_from(id).ok()),
     })
 }
 
@@ -167,6 +172,8 @@ fn snapshot_look(snapshot: &Snapshot) -> Result<SnapshotLook, StepError> {
         kms_key_id: snapshot.kms_key_id().map(|id| known(Some(id))).transpose()?,
         size_gib: snapshot.volume_size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
         tags: tags(snapshot.tags()),
+        description: snapshot.description().unwrap_or_default().to_owned(),
+        started_at: snapshot.start_time().map(|began| Timestamp::from_epoch_seconds(began.secs())),
     })
 }
 

@@ -1,7 +1,8 @@
 //! What a run may touch, written before its first effect, so that it can be undone whatever happens to the run.
 
-use crate::ids::{AccountId, Holder, ImageId, KeyArn, SnapshotId};
+use crate::ids::{AccountId, Holder, ImageId, InstanceId, KeyArn, SnapshotId};
 use crate::plan::{Bake, PlannedRegion, Run, StandingImage};
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +19,32 @@ pub struct Ledger {
     pub keep_hops: bool,
 }
 
-/// Which run has a bake: only one at a time.
+/// Which run has a bake: only one at a time. Of a bake it is also what its image can be known by, whatever becomes of the
+/// run: that stays as later runs go on with the bake.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Claim {
     pub run: Run,
+    /// When the first run of the bake began.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub began_at: Option<Timestamp>,
+    /// What its image is made of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance_id: Option<InstanceId>,
+    /// Its image, if there was one before the bake, or when a later run began.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub image_id: Option<ImageId>,
+}
+
+impl Claim {
+    pub fn of(run: Run) -> Self {
+        Self { run, began_at: None, instance_id: None, image_id: None }
+    }
+
+    /// The start of the first run that is known of.
+    pub fn since(&self) -> Timestamp {
+        self.began_at.unwrap_or(self.run.started_at)
+    }
 }
 
 /// Who could use an image and its snapshots before a run first shared it, and which run shares it now.

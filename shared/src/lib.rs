@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod permissions;
 pub mod plan;
 pub mod prediction;
+pub mod provenance;
 pub mod readiness;
 pub mod receivers;
 #[cfg(feature = "ec2")]

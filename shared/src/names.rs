@@ -1,6 +1,6 @@
 //! Identity before effect: what will be made has its name, token or tag before the call is sent.
 
-use crate::ids::{AccountId, BakeId, ImageId, ImageName, PrincipalArn, Region};
+use crate::ids::{AccountId, BakeId, ImageId, ImageName, KeyArn, PrincipalArn, Region};
 use crate::plan::{Bake, Delivery, Route};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -32,6 +32,19 @@ pub fn copy_name(image_name: &str, delivery: &Delivery, is_owner: bool, attempt:
         Route::Copy | Route::Relaunch | Route::ShareOnly => "",
     };
     if attempt == 1 { format!("{image_name}{suffix}") } else { format!("{image_name}{suffix}-{attempt}") }
+}
+
+/// Whether an image that the bake has made for this delivery, at whichever attempt, or its golden image, could have this
+/// name. What stands before the bake's id may have changed from run to run.
+pub fn is_image_name(name: &str, bake: &BakeId, delivery: Option<&Delivery>, is_owner: bool) -> bool {
+    let Some(delivery) = delivery else { return is_named(name, bake.as_str()) };
+    let first = copy_name(bake.as_str(), delivery, is_owner, 1);
+    let later = || name.rsplit_once('-').filter(|(_, attempt)| attempt.parse::<u32>().is_ok_and(|number| number > 1));
+    is_named(name, &first) || later().is_some_and(|(name, _)| is_named(name, &first))
+}
+
+fn is_named(name: &str, ending: &str) -> bool {
+    name.strip_suffix(ending).and_then(|prefix| prefix.strip_suffix('-')).is_some_and(|prefix| !prefix.is_empty())
 }
 
 /// Which delivery, or which hop, an image is, unique among all bakes of a stack.
@@ -90,6 +103,20 @@ pub fn standing_grant(stack: &str, image: &ImageId, principal: &PrincipalArn, ac
     let mut token = token(&[principal.as_str()]);
     token.truncate(16);
     format!("{}{token}", standing_grants(stack, image, account))
+}
+
+/// The client token of the launch of a temporary instance: EC2 tells it with the instance, and nobody can change it.
+pub fn launch_token(
+    stack: &str,
+    delivery_id: &str,
+    run: &BakeId,
+    attempt: u32,
+    source: &ImageId,
+    key: &KeyArn,
+    instance_type: &str,
+) -> String {
+    let attempt = attempt.to_string();
+    token(&[stack, delivery_id, run.as_str(), &attempt, source.as_str(), key.as_str(), instance_type])
 }
 
 /// A token of all that identifies an effect: SHA-256, 32 hexadecimal digits.

@@ -72,6 +72,16 @@ pub struct Bake {
     pub exclude_devices: Vec<String>,
     pub tags: BTreeMap<String, String>,
     pub timeout_minutes: u64,
+    /// When the first run of the bake began: what is older was not made by it. Absent in what versions before wrote.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub began_at: Option<Timestamp>,
+}
+
+impl Bake {
+    /// When the first run of the bake began; without a note of it, when this run did.
+    pub fn since(&self, run: &Run) -> Timestamp {
+        self.began_at.unwrap_or(run.started_at)
+    }
 }
 
 /// One Region of the bake; its deliveries are in the bucket, as there may be a thousand.

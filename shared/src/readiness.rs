@@ -1,8 +1,8 @@
 //! Whether an image is ready, and when to look again.
 
-use crate::ids::{ImageId, KeyArn, SnapshotId};
+use crate::ids::{ImageId, InstanceId, KeyArn, SnapshotId};
 use crate::key_errors;
-use crate::names::DELIVERY_TAG;
+use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An image as one look shows it.
@@ -26,13 +26,16 @@ pub struct ImageLook {
     /// Of products in AWS Marketplace.
     pub product_codes: Vec<String>,
     pub tags: BTreeMap<String, String>,
+    pub created_at: Option<Timestamp>,
+    /// What it was made of; see [`crate::provenance`].
+    pub source_instance_id: Option<InstanceId>,
+    pub source_image_id: Option<ImageId>,
 }
 
 impl ImageLook {
-    /// Whether it is, or is going to be, the image that a bake has made, of those that carry the bake's tag: its copies
-    /// in the owner's account say which delivery they are.
-    pub fn is_golden(&self) -> bool {
-        matches!(self.state.as_str(), "pending" | "available") && !self.tags.contains_key(DELIVERY_TAG)
+    /// Whether it is available, or may yet be.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.state.as_str(), "pending" | "available")
     }
 
     /// Whether it names all of its snapshots.
@@ -53,6 +56,9 @@ pub struct SnapshotLook {
     pub kms_key_id: Option<KeyArn>,
     pub size_gib: u64,
     pub tags: BTreeMap<String, String>,
+    /// Of one that EC2 makes for an image, EC2's own words.
+    pub description: String,
+    pub started_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,6 +167,9 @@ mod tests {
             is_windows: false,
             product_codes: Vec::new(),
             tags: BTreeMap::from([("t".into(), "d".into())]),
+            created_at: None,
+            source_instance_id: None,
+            source_image_id: None,
         }
     }
 
@@ -178,6 +187,8 @@ mod tests {
             kms_key_id: Some(key("a")),
             size_gib,
             tags: BTreeMap::from([("t".into(), "d".into())]),
+            description: String::new(),
+            started_at: None,
         }
     }
 

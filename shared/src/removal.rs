@@ -2,7 +2,9 @@
 
 use crate::ids::{ImageId, SnapshotId};
 use crate::images::tagged_snapshots;
+use crate::provenance::{MadeOf, is_snapshot_of};
 use crate::readiness::ImageLook;
+use crate::time::Timestamp;
 use crate::{Context, ErrorKind, Place, StepError};
 use aws_sdk_ec2::Client;
 
@@ -46,14 +48,22 @@ async fn deregister(ec2: &Client, copy: &ImageId, at: &Place) -> Result<(), Step
     ask.send().await.doing("ec2:DeregisterImage", copy, at).map(|_| ())
 }
 
-/// Deletes the snapshots with these tags that no image uses. A pending image may not name its snapshots, so that
-/// deregistering it leaves them behind, still reading under the owner's key.
+/// Deletes the snapshots with these tags that no image uses, and that EC2 made for an image of these, since then. A
+/// pending image may not name its snapshots, so that deregistering it leaves them behind, still reading under the
+/// owner's key.
 ///
 /// # Errors
 /// `NotVisibleYet` while one can still be seen, else AWS's.
-pub async fn remove_snapshots(ec2: &Client, tags: &[(&str, &str)], at: &Place) -> Result<(), StepError> {
+pub async fn remove_snapshots(
+    ec2: &Client,
+    tags: &[(&str, &str)],
+    made_of: &[MadeOf],
+    since: Timestamp,
+    at: &Place,
+) -> Result<(), StepError> {
     let mut deleted = Vec::new();
-    for snapshot in tagged_snapshots(ec2, tags, at).await? {
+    let found = tagged_snapshots(ec2, tags, at).await?;
+    for snapshot in found.into_iter().filter(|snapshot| is_snapshot_of(snapshot, made_of, since)) {
         let id = snapshot.snapshot_id;
         match ec2.delete_snapshot().snapshot_id(id.as_str()).send().await.doing("ec2:DeleteSnapshot", &id, at) {
             Ok(_) => deleted.push(id),

@@ -3,7 +3,8 @@
 //! | object | what it is |
 //! |---|---|
 //! | `open/<run>.json` | the ledger: what a run may touch, written before its first effect, removed by its report |
-//! | `bakes/<bake id>/run.json` | which run has the bake; by its id also an instance that is imaged, an image that is distributed |
+//! | `bakes/<bake id>/run.json` | which run has, or had last, the bake, and what its image is known by; by its id also an instance that is imaged, an image that is distributed |
+//! | `hops/<golden image id>/<Region>/<image id>.json` | the owner's copies that receivers in the Region could copy from |
 //! | `bakes/<bake id>/report.json` | the outcome, with every delivery |
 //! | `runs/<run>/<Region>/deliveries.json` | what is planned |
 //! | `runs/<run>/<Region>/failures/<index>.json` | why a delivery failed |
@@ -50,6 +51,20 @@ pub fn audit_key(run: &BakeId) -> String {
 
 pub fn sharing_key(region: &Region, image: &ImageId) -> String {
     format!("{}{image}.json", sharing_prefix(region))
+}
+
+/// The owner's copies of an image that receivers in a Region could copy from are under this.
+pub fn hops_prefix(golden: &ImageId, region: &Region) -> String {
+    format!("hops/{golden}/{region}/")
+}
+
+pub fn hop_key(golden: &ImageId, region: &Region, hop: &ImageId) -> String {
+    format!("{}{hop}.json", hops_prefix(golden, region))
+}
+
+/// The image that the name of an object tells.
+pub fn image_of_key(key: &str) -> Option<ImageId> {
+    ImageId::try_from(key.rsplit('/').next()?.strip_suffix(".json")?).ok()
 }
 
 /// The records of all images that are shared in a Region begin with this.
@@ -178,6 +193,15 @@ impl Store {
             keys.extend(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
         }
         Ok(keys)
+    }
+
+    /// What receivers in a Region could copy from, of an image: that itself, and its hops there, gone ones included.
+    ///
+    /// # Errors
+    /// AWS's.
+    pub async fn sources(&self, golden: &ImageId, region: &Region) -> Result<Vec<ImageId>, StepError> {
+        let hops = self.list(&hops_prefix(golden, region)).await?;
+        Ok([golden.clone()].into_iter().chain(hops.iter().filter_map(|key| image_of_key(key))).collect())
     }
 
     /// Removes the object; gone already is success.

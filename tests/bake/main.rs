@@ -6,6 +6,7 @@ mod keys;
 mod logs;
 mod parameters;
 mod partitions;
+mod provenance;
 mod refused;
 mod regions;
 mod relaunched;

@@ -40,6 +40,7 @@ fn bake() -> Bake {
         exclude_devices: vec!["/dev/sdb".to_owned()],
         tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
         timeout_minutes: 720,
+        began_at: Some(run().started_at),
     }
 }
 

@@ -40,6 +40,12 @@ impl Bucket {
         self
     }
 
+    /// Takes an object away.
+    pub fn without(self, key: &str) -> Self {
+        self.contents().objects.remove(key);
+        self
+    }
+
     /// From now on `operation` (`get`, `put`, `remove`) on the key is refused.
     pub fn refuse(&self, operation: &'static str, key: &str, code: &'static str) {
         self.contents().refusals.push((operation, key.to_owned(), code));

@@ -62,6 +62,7 @@ pub fn bake() -> Bake {
         exclude_devices: Vec::new(),
         tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
         timeout_minutes: 720,
+        began_at: Some(at(0)),
     }
 }
 

@@ -4,11 +4,12 @@ use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_kms::Client as Kms;
 use bakery::error::NOT_THERE_AFTER;
 use bakery::grants::have_arrived;
-use bakery::ids::{ImageId, KeyArn, Region};
+use bakery::ids::{ImageId, InstanceId, KeyArn, Region};
 use bakery::images::{known, named, tag_specifications, tagged};
 use bakery::names::{self, DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::{Bake, Delivery, Failure, Route, Run};
 use bakery::prediction::START;
+use bakery::provenance::{MadeOf, Proof};
 use bakery::readiness::ImageLook;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
@@ -46,7 +47,10 @@ pub struct Input {
     pub now: Timestamp,
     /// To cancel: the copy, if its id is known.
     #[serde(default)]
-    pub copy: Option<KnownCopy>,
+    pub copy: Option<KnownImage>,
+    /// To cancel: the temporary instance that an image was to be made of, if there was one.
+    #[serde(default)]
+    pub instance: Option<KnownInstance>,
     /// To cancel: why.
     #[serde(default)]
     pub failure: Option<Failure>,
@@ -65,8 +69,15 @@ pub struct Source {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct KnownCopy {
+pub struct KnownImage {
     pub image_id: ImageId,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KnownInstance {
+    #[serde(default)]
+    pub instance_id: Option<InstanceId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -95,12 +106,16 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     let place = input.delivery.place();
     let ec2 = clients.ec2.at(&place, input.now).await?;
     let id = names::delivery(&input.bake.bake_id, &input.delivery);
-    let this = ThisCopy { ec2: &ec2, clients, input: &input, id: &id, place: &place };
+    let instance = input.instance.as_ref().and_then(|known| known.instance_id.clone());
+    let made_of: Vec<_> =
+        [MadeOf::Image(input.source.image_id.clone())].into_iter().chain(instance.map(MadeOf::Instance)).collect();
+    let this = ThisCopy { ec2: &ec2, clients, input: &input, id: &id, place: &place, made_of: &made_of };
     // First of all, since it is often too early.
     if input.mode == Mode::Copy && !this.is_owner() {
         have_arrived(&clients.kms, &input.source.kms_key_ids, &place, input.now).await?;
     }
-    let copies = tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await?;
+    let mut copies = tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await?;
+    copies.retain(|copy| this.proof().holds(copy));
     match input.mode {
         Mode::Copy => {
             this.make(copies).await.map(|image_id| Output::Requested { image_id, check_after_seconds: START })
@@ -117,13 +132,28 @@ struct ThisCopy<'a> {
     /// Which delivery it is.
     id: &'a str,
     place: &'a Place,
+    /// What copies of this delivery are made of.
+    made_of: &'a [MadeOf],
 }
 
 impl ThisCopy<'_> {
+    /// What an image must be to be one of this delivery's copies.
+    fn proof(&self) -> Proof<'_> {
+        let Self { input, made_of, place, .. } = self;
+        let Input { bake, run, delivery, .. } = input;
+        Proof {
+            account: &place.account_id,
+            bake: &bake.bake_id,
+            delivery: Some(delivery),
+            is_owner: self.is_owner(),
+            made_of,
+            since: bake.since(run),
+        }
+    }
+
     /// Asks for the copy, unless it is there already because an answer was lost, or a run died on the way.
     async fn make(&self, copies: Vec<ImageLook>) -> Result<ImageId, StepError> {
-        let (alive, dead): (Vec<_>, Vec<_>) =
-            copies.into_iter().partition(|copy| matches!(copy.state.as_str(), "pending" | "available"));
+        let (alive, dead): (Vec<_>, Vec<_>) = copies.into_iter().partition(ImageLook::is_alive);
         if let Some(copy) = alive.into_iter().next() {
             return Ok(copy.image_id);
         }
@@ -146,10 +176,6 @@ impl ThisCopy<'_> {
         Ok(named(self.ec2, name, self.place).await?.filter(|image| image.state != "deregistered"))
     }
 
-    fn is_this(&self, image: &ImageLook) -> bool {
-        image.tags.get(DELIVERY_TAG).is_some_and(|found| found == self.id)
-    }
-
     /// Removes what this run has made, and what failed before. An available copy of an earlier run is a delivered
     /// image that somebody may use by now; a hop is nobody's.
     async fn cancel(&self, mut copies: Vec<ImageLook>) -> Result<Vec<ImageId>, StepError> {
@@ -168,14 +194,15 @@ impl ThisCopy<'_> {
         });
         let removed = removal::remove(self.ec2, copies, self.place).await?;
         let tags = [(STACK_TAG, self.clients.stack.as_str()), (DELIVERY_TAG, self.id), (RUN_TAG, run)];
-        removal::remove_snapshots(self.ec2, &tags, self.place).await?;
+        let since = self.input.bake.since(&self.input.run);
+        removal::remove_snapshots(self.ec2, &tags, self.made_of, since, self.place).await?;
         Ok(removed)
     }
 
     /// The id of the copy that is given up. If it is not known whether there is one, the call is repeated with its
     /// token: that gives the copy that was made, or one that is removed right away. A repetition that is refused tells
     /// nothing of the first call, and `CreateImage` takes no token: then the image is waited for until it could be seen,
-    /// by its tags or its name.
+    /// by its name.
     async fn known_id(&self) -> Result<Option<ImageId>, StepError> {
         if let Some(copy) = &self.input.copy {
             return Ok(Some(copy.image_id.clone()));
@@ -191,7 +218,7 @@ impl ThisCopy<'_> {
             }
         }
         let name = self.name();
-        let made = self.named(&name).await?.filter(|image| self.is_this(image)).map(|image| image.image_id);
+        let made = self.named(&name).await?.filter(|image| self.proof().holds(image)).map(|image| image.image_id);
         if made.is_none() && self.input.retries < NOT_THERE_AFTER {
             let message = format!("An image {name} may have been requested in {}, and cannot be seen.", self.place);
             return Err(StepError::new(ErrorKind::NotVisibleYet, message));
@@ -246,16 +273,18 @@ impl ThisCopy<'_> {
     /// The name is taken: by this very copy, by one that is gone and not yet forgotten, or by something else.
     async fn adopt(&self, name: &str) -> Result<ImageId, StepError> {
         match self.named(name).await? {
-            Some(copy) if self.is_this(&copy) => Ok(copy.image_id),
-            Some(other) if !other.tags.is_empty() => {
-                let message = format!(
-                    "The image name {name} in {} belongs to {}, which this bake did not make. Start the bake under \
-                     another name, or with another ImageName.",
-                    self.place, other.image_id
-                );
-                Err(StepError::new(ErrorKind::Conflict, message))
-            }
-            Some(_) | None => {
+            Some(copy) => match self.proof().shortcoming(&copy) {
+                None => Ok(copy.image_id),
+                Some(why) => {
+                    let message = format!(
+                        "The image name {name} in {} belongs to {}, of which nothing proves that this bake made it: \
+                         {why}. Start the bake under another name, or with another ImageName.",
+                        self.place, copy.image_id
+                    );
+                    Err(StepError::new(ErrorKind::Conflict, message))
+                }
+            },
+            None => {
                 let message =
                     format!("The image name {name} is in use in {}, and it cannot be seen yet by what.", self.place);
                 Err(StepError::new(ErrorKind::NotVisibleYet, message))

@@ -97,16 +97,7 @@ impl ThisInstance<'_> {
         let Some(key) = &input.delivery.kms_key_id else {
             return Err(StepError::new(ErrorKind::InvalidRequest, "Delivery.KmsKeyId is missing."));
         };
-        let attempt = input.attempt.to_string();
-        let token = names::token(&[
-            &clients.stack,
-            self.id,
-            run.as_str(),
-            &attempt,
-            source.as_str(),
-            key.as_str(),
-            instance_type,
-        ]);
+        let token = names::launch_token(&clients.stack, self.id, run, input.attempt, source, key, instance_type);
         let mut tags = names::delivery_tags(&clients.stack, &input.bake, self.id, run, input.attempt);
         tags.insert("Name".to_owned(), format!("AMI Bakery, temporary: {}", input.bake.image_name));
         // Nothing reaches it from outside, and no one is to log in.

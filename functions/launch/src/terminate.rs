@@ -1,8 +1,9 @@
 //! Terminating it, and seeing it go.
 
-use crate::{Output, ThisInstance};
+use crate::{Input, Output, ThisInstance};
 use bakery::error::NOT_THERE_AFTER;
 use bakery::ids::InstanceId;
+use bakery::instances::LaunchProof;
 use bakery::names::{DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::Failure;
 use bakery::{ErrorKind, StepError};
@@ -27,14 +28,16 @@ impl ThisInstance<'_> {
         Ok(Output::Terminated { instance_ids: instances })
     }
 
-    /// The instances that this run has launched for the delivery.
+    /// The instances that this run has launched for the delivery, and that are not on their way out.
     async fn ours(&self) -> Result<Vec<InstanceId>, StepError> {
-        let tags = [
-            (STACK_TAG, self.clients.stack.as_str()),
-            (DELIVERY_TAG, self.id),
-            (RUN_TAG, self.input.run.name.as_str()),
-        ];
-        bakery::instances::tagged(self.ec2, &tags, self.place).await
+        let Input { run, delivery, source, .. } = self.input;
+        let Some(key) = &delivery.kms_key_id else { return Ok(Vec::new()) };
+        let (stack, sources) = (self.clients.stack.as_str(), [source.image_id.clone()]);
+        let proof = LaunchProof { stack, id: self.id, run: &run.name, sources: &sources, key };
+        let tags = [(STACK_TAG, stack), (DELIVERY_TAG, self.id), (RUN_TAG, run.name.as_str())];
+        let found = bakery::instances::tagged(self.ec2, &tags, self.place).await?;
+        let ours = found.into_iter().filter(|instance| !instance.is_ending && proof.holds(instance));
+        Ok(ours.map(|instance| instance.instance_id).collect())
     }
 
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>

@@ -83,12 +83,12 @@ pub async fn progress(clients: &Clients, run: &Run) -> Result<Progress, StepErro
     })
 }
 
-/// The run that has, or had, a bake, an instance or an image in hand.
+/// The claim on a bake, an instance or an image, of the run that has, or had, it in hand.
 ///
 /// # Errors
 /// AWS's.
-pub async fn holder(clients: &Clients, name: &BakeId) -> Result<Option<Run>, StepError> {
-    Ok(clients.store.get::<Claim>(&claim_key(name)).await?.map(|claim| claim.value.run))
+pub async fn of(clients: &Clients, name: &BakeId) -> Result<Option<Claim>, StepError> {
+    Ok(clients.store.get::<Claim>(&claim_key(name)).await?.map(|claim| claim.value))
 }
 
 /// Claims the bake and its image, writes the lists of deliveries, and opens the ledger's entry.
@@ -101,8 +101,16 @@ pub async fn open(
     deliveries: &[Delivery],
     keys: BTreeSet<KeyArn>,
 ) -> Result<(), StepError> {
+    let bake = &plan.bake;
     for name in &plan.claims {
-        take(clients, &plan.run, name).await?;
+        let claim = Claim::of(plan.run.clone());
+        let claim = if *name == bake.bake_id {
+            let (instance_id, image_id) = (bake.instance_id.clone(), bake.image_id.clone());
+            Claim { began_at: bake.began_at, instance_id, image_id, ..claim }
+        } else {
+            claim
+        };
+        take(clients, claim, name).await?;
     }
     let ledger = Ledger {
         run: plan.run.clone(),
@@ -120,9 +128,9 @@ pub async fn open(
     Ok(())
 }
 
-async fn take(clients: &Clients, run: &Run, name: &BakeId) -> Result<(), StepError> {
-    let (key, claim) = (claim_key(name), Claim { run: run.clone() });
-    let taken = match held(clients, &run.arn, name).await? {
+async fn take(clients: &Clients, claim: Claim, name: &BakeId) -> Result<(), StepError> {
+    let key = claim_key(name);
+    let taken = match held(clients, &claim.run.arn, name).await? {
         None => clients.store.create(&key, &claim).await?,
         Some((stored, None)) if stored.value == claim => true,
         Some((stored, None)) => clients.store.replace(&key, &stored.etag, &claim).await?,

@@ -7,15 +7,17 @@ use crate::route::route;
 use crate::source::Nature;
 use aws_sdk_kms::types::{KeyManagerType, KeySpec, KeyState};
 use bakery::form::Problems;
-use bakery::ids::{BakeId, KeyArn, PrincipalArn, Region};
+use bakery::ids::{BakeId, ImageId, KeyArn, PrincipalArn, Region};
 use bakery::images::{self, known};
 use bakery::names::{self, DELIVERY_TAG, STACK_TAG};
+use bakery::outcome::Outcome;
 use bakery::plan::{Delivery, PlannedRegion, Route};
-use bakery::readiness::shortcoming;
+use bakery::provenance::{MadeOf, Proof};
+use bakery::readiness::{ImageLook, shortcoming};
 use bakery::receivers::{Receiver, WantedRoute};
 use bakery::request::Request;
 use bakery::settings::{Limits, Refusal};
-use bakery::store::deliveries_key;
+use bakery::store::{deliveries_key, report_key};
 use bakery::time::Timestamp;
 use bakery::{Context, ErrorKind, Place, StepError};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -117,6 +119,46 @@ fn holder_field(delivery: &Delivery) -> &'static str {
     }
 }
 
+/// What an earlier run of the bake may have delivered.
+pub struct Earlier<'a> {
+    pub bake_id: &'a BakeId,
+    /// When its first run began.
+    pub since: Timestamp,
+    /// What receivers in each Region could copy from.
+    sources: BTreeMap<Region, Vec<MadeOf>>,
+    /// What its report says was delivered.
+    noted: BTreeSet<ImageId>,
+}
+
+impl<'a> Earlier<'a> {
+    /// # Errors
+    /// AWS's.
+    pub async fn find(
+        clients: &Clients,
+        bake_id: &'a BakeId,
+        since: Timestamp,
+        golden: &ImageId,
+        regions: impl Iterator<Item = &Region>,
+    ) -> Result<Self, StepError> {
+        let report = clients.store.get::<Outcome>(&report_key(bake_id)).await?.map(|stored| stored.value);
+        let delivered = report.map(|report| report.deliveries).unwrap_or_default();
+        let mut sources = BTreeMap::new();
+        for region in regions {
+            let images = clients.store.sources(golden, region).await?;
+            sources.insert(region.clone(), images.into_iter().map(MadeOf::Image).collect());
+        }
+        Ok(Self { bake_id, since, sources, noted: delivered.into_iter().filter_map(|one| one.image_id).collect() })
+    }
+
+    /// Whether it was delivered by the bake: as its report says, or as EC2 proves.
+    fn has_delivered(&self, copy: &ImageLook, delivery: &Delivery, is_owner: bool) -> bool {
+        let made_of = self.sources.get(&delivery.region).map_or(&[][..], Vec::as_slice);
+        let (account, bake) = (&delivery.account_id, self.bake_id);
+        let proof = Proof { account, bake, delivery: Some(delivery), is_owner, made_of, since: self.since };
+        self.noted.contains(&copy.image_id) || proof.holds(copy)
+    }
+}
+
 /// Looks at every delivery from its receiver's side: its role, its key and, when the bake has been run before, its
 /// copy. What is wrong is the delivery's own problem.
 ///
@@ -128,7 +170,7 @@ pub async fn check(
     planned: &mut [Planned],
     regions: &Usable,
     is_encrypted: bool,
-    redo: Option<&BakeId>,
+    earlier: Option<&Earlier<'_>>,
     now: Timestamp,
 ) -> Result<(), StepError> {
     // Whoever is not among the stack's receivers, or in no usable Region, is a problem already, and not called on.
@@ -141,7 +183,7 @@ pub async fn check(
         is_known && regions.contains_key(&delivery.region) && is_entered
     });
     let checks = planned.map(|planned| async move {
-        match look(clients, planned, regions, redo, now).await {
+        match look(clients, planned, regions, earlier, now).await {
             Ok(()) => Ok(()),
             Err(error) if error.kind.is_aws_s_own() => Err(error),
             Err(error) => {
@@ -157,7 +199,7 @@ async fn look(
     clients: &Clients,
     planned: &mut Planned,
     regions: &Usable,
-    redo: Option<&BakeId>,
+    earlier: Option<&Earlier<'_>>,
     now: Timestamp,
 ) -> Result<(), StepError> {
     // Into an account or a Region that is closed nobody looks any further.
@@ -184,8 +226,8 @@ async fn look(
     if let Some(error) = together(wrong) {
         return Err(error);
     }
-    match redo {
-        Some(bake_id) => delivered(clients, &mut planned.delivery, bake_id, now).await,
+    match earlier {
+        Some(earlier) => delivered(clients, &mut planned.delivery, earlier, now).await,
         None => Ok(()),
     }
 }
@@ -275,16 +317,17 @@ pub async fn usable_key(
 async fn delivered(
     clients: &Clients,
     delivery: &mut Delivery,
-    bake_id: &BakeId,
+    earlier: &Earlier<'_>,
     now: Timestamp,
 ) -> Result<(), StepError> {
     let place = delivery.place();
     let ec2 = clients.ec2.at(&place, now).await?;
-    let id = names::delivery(bake_id, delivery);
+    let id = names::delivery(earlier.bake_id, delivery);
+    let is_owner = delivery.account_id == clients.here.account_id;
     let key =
         delivery.kms_key_id.as_ref().ok_or_else(|| StepError::new(ErrorKind::Unexpected, "the key is not known"))?;
     for copy in images::tagged(&ec2, &[(STACK_TAG, &clients.stack), (DELIVERY_TAG, &id)], &place).await? {
-        if copy.state == "available" {
+        if copy.state == "available" && earlier.has_delivered(&copy, delivery, is_owner) {
             let snapshots = images::snapshots(&ec2, &copy, &place).await?;
             if let Some(why) = shortcoming(&copy, &snapshots, key, (DELIVERY_TAG, &id)) {
                 let message = format!(

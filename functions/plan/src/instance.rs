@@ -131,8 +131,8 @@ pub async fn found(
         is_windows: images::is_windows(instance.platform()),
     };
     // Imaged twice at once, the second reboot would spoil the first image.
-    let claim = BakeId::try_from(id.as_str()).ok();
-    Ok(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claim })
+    let claims = BakeId::try_from(id.as_str()).into_iter().collect();
+    Ok(Found { field, instance_id: Some(id), image: None, image_name, keys, nature, claims })
 }
 
 /// The volumes that are to be in the image; nothing while the instance shows none at all.

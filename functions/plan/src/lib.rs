@@ -15,6 +15,7 @@ mod source;
 mod taking_back;
 mod warnings;
 
+use crate::deliveries::Earlier;
 use bakery::form::{Form, Problems};
 use bakery::grants::Grants;
 use bakery::ids::{AccountId, BakeId};
@@ -142,15 +143,28 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
         }
     }
     let names: Vec<BakeId> =
-        bake_id.iter().cloned().chain(source.iter().flat_map(|source| source.claim.clone())).collect();
+        bake_id.iter().cloned().chain(source.iter().flat_map(|source| source.claims.clone())).collect();
     claims::check(clients, &own_arn, &names, &mut problems).await?;
     let nature = source.as_ref().map(|source| source.nature.clone()).unwrap_or_default();
     let limits = clients.limits.read().await?;
     let mut deliveries = deliveries::planned(&request, &nature, &clients.here, &limits, &mut problems);
-    let redo = source.as_ref().and_then(|source| source.image.as_ref()).and(bake_id.as_ref());
+    // A run that goes on with a bake takes what the runs before it have made as the bake's.
+    let claim = match &bake_id {
+        Some(bake_id) => claims::of(clients, bake_id).await?,
+        None => None,
+    };
+    let began_at = claim.map_or(now, |claim| claim.since());
+    let image = source.as_ref().and_then(|source| source.image.as_ref());
+    let earlier = match (&bake_id, image) {
+        (Some(bake_id), Some(image)) => {
+            let regions = deliveries.iter().map(|planned| &planned.delivery.region).collect::<BTreeSet<_>>();
+            Some(Earlier::find(clients, bake_id, began_at, &image.image_id, regions.into_iter()).await?)
+        }
+        _ => None,
+    };
     let regions = regions::usable(clients, &deliveries, &mut problems).await?;
     let is_encrypted = source.as_ref().is_some_and(|source| !source.keys.is_empty());
-    deliveries::check(clients, &limits, &mut deliveries, &regions, is_encrypted, redo, now).await?;
+    deliveries::check(clients, &limits, &mut deliveries, &regions, is_encrypted, earlier.as_ref(), now).await?;
     let in_reach: Vec<_> = deliveries.iter().filter(|planned| regions.contains_key(&planned.delivery.region)).collect();
     let hops = hops::planned(clients, &request, &in_reach, is_managed, now, &mut problems).await?;
     if request.strict || problems.are_to_stay() {
@@ -176,6 +190,7 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
         exclude_devices: request.exclude_devices,
         tags: request.tags,
         timeout_minutes: request.timeout_minutes,
+        began_at: Some(began_at),
     };
     let mut plan = Plan {
         status: if request.dry_run { PlanStatus::DryRun } else { PlanStatus::Ready },

@@ -1,13 +1,15 @@
 //! What the image is made from: an instance that can be imaged, or an image that exists.
 
-use crate::{Clients, instance};
+use crate::{Clients, claims, instance};
 use bakery::StepError;
 use bakery::error::NOT_THERE_AFTER;
 use bakery::form::Problems;
 use bakery::ids::{BakeId, ImageId, ImageName, InstanceId, KeyArn};
 use bakery::images;
+use bakery::ledger::Claim;
 use bakery::names::{BAKE_TAG, STACK_TAG};
 use bakery::outcome::Outcome;
+use bakery::provenance::{MadeOf, Proof};
 use bakery::readiness::{ImageLook, keys};
 use bakery::request::{Request, Source};
 use bakery::store::report_key;
@@ -25,7 +27,7 @@ pub struct Found {
     pub keys: BTreeSet<KeyArn>,
     pub nature: Nature,
     /// What must be claimed beside this bake: whatever else may be imaging the instance, or distributing the image.
-    pub claim: Option<BakeId>,
+    pub claims: Vec<BakeId>,
 }
 
 /// What decides whether AWS copies the image to another account. Only as far as EC2 shows it: an image that was made
@@ -53,17 +55,17 @@ pub async fn find(
     if let Source::Image(image_id) = source {
         return existing(clients, request, image_id, retries, problems).await;
     }
+    let instance_id = match source {
+        Source::Instance(id) => Some(id.clone()),
+        Source::InstanceTags(_) | Source::Image(_) => None,
+    };
     // An earlier run of this bake may have made the image: then the instance may be long gone.
-    if let Some(image) = earlier(clients, bake_id).await? {
-        let instance_id = match source {
-            Source::Instance(id) => Some(id.clone()),
-            Source::InstanceTags(_) | Source::Image(_) => None,
-        };
+    if let Some(image) = earlier(clients, bake_id, instance_id.as_ref()).await? {
         let name = request.image_name.clone().or_else(|| named_like(&image, bake_id));
         // While it is pending, a reboot of the instance would spoil it.
         let claim = instance_id.as_ref().filter(|_| image.state == "pending");
-        let claim = claim.and_then(|id| BakeId::try_from(id.as_str()).ok());
-        return of_image(clients, ("BakeId", json!(bake_id)), image, instance_id, name, claim, problems)
+        let claims = claim.and_then(|id| BakeId::try_from(id.as_str()).ok()).into_iter().collect();
+        return of_image(clients, ("BakeId", json!(bake_id)), image, instance_id, name, claims, problems)
             .await
             .map(Some);
     }
@@ -83,12 +85,50 @@ pub async fn find(
     instance::found(clients, request, field, &instance, retries, problems).await.map(Some)
 }
 
-async fn earlier(clients: &Clients, bake_id: Option<&BakeId>) -> Result<Option<ImageLook>, StepError> {
+/// The image that a run of this bake has made: what its claim and its report say, and EC2 of the image.
+async fn earlier(
+    clients: &Clients,
+    bake_id: Option<&BakeId>,
+    instance: Option<&InstanceId>,
+) -> Result<Option<ImageLook>, StepError> {
     let Some(bake_id) = bake_id else { return Ok(None) };
-    let ec2 = clients.ec2.owner(&clients.here.region);
+    golden_image(clients, bake_id, instance).await
+}
+
+/// The image that a run of a bake has made of this instance, or of the one that the bake's claim names, and that is
+/// available or may yet be.
+///
+/// # Errors
+/// AWS's.
+pub async fn golden_image(
+    clients: &Clients,
+    bake_id: &BakeId,
+    instance: Option<&InstanceId>,
+) -> Result<Option<ImageLook>, StepError> {
+    let here = &clients.here;
     let tags = [(STACK_TAG, clients.stack.as_str()), (BAKE_TAG, bake_id.as_str())];
-    let images = images::tagged(&ec2, &tags, &clients.here).await?;
-    Ok(images.into_iter().find(ImageLook::is_golden))
+    let images = images::tagged(&clients.ec2.owner(&here.region), &tags, here).await?;
+    if images.is_empty() {
+        return Ok(None);
+    }
+    let claim = claims::of(clients, bake_id).await?;
+    let report = clients.store.get::<Outcome>(&report_key(bake_id)).await?.map(|stored| stored.value);
+    let noted = [claim.as_ref().and_then(|claim| claim.image_id.clone()), report.and_then(|report| report.image_id)];
+    let instance = claim.as_ref().and_then(|claim| claim.instance_id.as_ref()).or(instance);
+    let made_of: Vec<_> = instance.cloned().map(MadeOf::Instance).into_iter().collect();
+    let since = claim.as_ref().map(Claim::since);
+    let is_ours = |image: &ImageLook| {
+        let proof = since.map(|since| Proof {
+            account: &here.account_id,
+            bake: bake_id,
+            delivery: None,
+            is_owner: true,
+            made_of: &made_of,
+            since,
+        });
+        noted.iter().flatten().any(|noted| *noted == image.image_id) || proof.is_some_and(|proof| proof.holds(image))
+    };
+    Ok(images.into_iter().find(|image| image.is_alive() && is_ours(image)))
 }
 
 /// The golden image that an earlier run of the bake has delivered to somebody, as its report says.
@@ -124,11 +164,11 @@ async fn existing(
         problems.add_that_may_pass(may_come, field.0, Some(field.1), rule);
         return Ok(None);
     };
-    // A bake of ours that is under way may be distributing it; any other image is claimed by its own id.
-    let claim = image.tags.get(BAKE_TAG).map_or(image_id.as_str(), String::as_str);
-    let claim = BakeId::try_from(claim).ok();
+    // Another run may be distributing it by its id, or a bake of ours that has made it.
+    let claims = [Some(image_id.as_str()), image.tags.get(BAKE_TAG).map(String::as_str)];
+    let claims = claims.into_iter().flatten().filter_map(|name| BakeId::try_from(name).ok()).collect();
     let name = request.image_name.clone().or_else(|| made_fit(&image.name));
-    of_image(clients, field, image, None, name, claim, problems).await.map(Some)
+    of_image(clients, field, image, None, name, claims, problems).await.map(Some)
 }
 
 async fn of_image(
@@ -137,7 +177,7 @@ async fn of_image(
     image: ImageLook,
     instance_id: Option<InstanceId>,
     name: Option<ImageName>,
-    claim: Option<BakeId>,
+    claims: Vec<BakeId>,
     problems: &mut Problems,
 ) -> Result<Found, StepError> {
     let ec2 = clients.ec2.owner(&clients.here.region);
@@ -153,7 +193,7 @@ async fn of_image(
     }
     let keys = keys(&images::snapshots(&ec2, &image, &clients.here).await?).into_iter().collect();
     let nature = Nature { product_codes: image.product_codes.clone(), is_windows: image.is_windows };
-    Ok(Found { field, instance_id, image: Some(image), image_name: name, keys, nature, claim })
+    Ok(Found { field, instance_id, image: Some(image), image_name: name, keys, nature, claims })
 }
 
 /// A text as an image name: what is not allowed becomes a hyphen.

@@ -1,7 +1,7 @@
 //! A request to take back what stands: which images AMI Bakery has shared to stay, as the bucket says.
 
 use crate::claims::{self, Progress};
-use crate::{Clients, Input, run};
+use crate::{Clients, Input, run, source};
 use bakery::form::Problems;
 use bakery::ids::{BakeId, ImageId};
 use bakery::images::tagged;
@@ -9,7 +9,6 @@ use bakery::ledger::Standing;
 use bakery::names::{BAKE_TAG, STACK_TAG};
 use bakery::outcome::Outcome;
 use bakery::plan::{TAKE_BACK, TakeBack};
-use bakery::readiness::ImageLook;
 use bakery::revoke::{Revoke, RevokeOf};
 use bakery::store::{report_key, standing_prefix};
 use bakery::{ErrorKind, StepError};
@@ -34,7 +33,7 @@ pub async fn plan(clients: &Clients, input: Input) -> Result<TakeBack, StepError
         };
         // An image that is distributed is claimed by its id as a bake is.
         let name = BakeId::try_from(name).map_err(|rule| StepError::new(ErrorKind::Unexpected, rule))?;
-        let holder = claims::holder(clients, &name).await?;
+        let holder = claims::of(clients, &name).await?.map(|claim| claim.run);
         let mut givers: BTreeMap<_, _> = holder.into_iter().map(|run| (run.arn.clone(), run)).collect();
         if let Some(golden) = golden {
             for key in clients.store.list(&standing_prefix(&golden)).await? {
@@ -72,8 +71,18 @@ async fn golden_image(clients: &Clients, bake: &BakeId) -> Result<Option<ImageId
     if let Some(report) = clients.store.get::<Outcome>(&report_key(bake)).await? {
         return Ok(report.value.image_id);
     }
+    if let Some(image) = source::golden_image(clients, bake, None).await? {
+        return Ok(Some(image.image_id));
+    }
+    // What versions before this one have shared to stay says which run has given it.
     let ec2 = clients.ec2.owner(&clients.here.region);
     let tags = [(STACK_TAG, clients.stack.as_str()), (BAKE_TAG, bake.as_str())];
-    let found = tagged(&ec2, &tags, &clients.here).await?;
-    Ok(found.into_iter().find(ImageLook::is_golden).map(|image| image.image_id))
+    for image in tagged(&ec2, &tags, &clients.here).await? {
+        for key in clients.store.list(&standing_prefix(&image.image_id)).await? {
+            if clients.store.require::<Standing>(&key).await?.run.name == *bake {
+                return Ok(Some(image.image_id));
+            }
+        }
+    }
+    Ok(None)
 }

@@ -8,12 +8,12 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice};
-use bakery::ids::{ImageId, InstanceId};
+use bakery::ids::{BakeId, ImageId, InstanceId};
 use bakery::images::{self, known, named, tag_specifications, tagged};
 use bakery::names::{self, BAKE_TAG, DELIVERY_TAG, STACK_TAG};
 use bakery::plan::{Bake, Delivery, Run};
 use bakery::prediction::START;
-use bakery::readiness::ImageLook;
+use bakery::provenance::{MadeOf, Proof};
 use bakery::request::Reboot;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
@@ -79,7 +79,8 @@ pub async fn handle(clients: &Clients, input: Input) -> Result<Output, StepError
     let wanted = Wanted::of(&input, &clients.stack)?;
     let ec2 = clients.ec2.at(&wanted.place, input.now).await?;
     let known_by: Vec<_> = wanted.known_by.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    if let Some(image) = wanted.usable(tagged(&ec2, &known_by, &wanted.place).await?) {
+    let found = tagged(&ec2, &known_by, &wanted.place).await?;
+    if let Some(image) = found.into_iter().find(|image| image.is_alive() && wanted.proof().holds(image)) {
         return Ok(requested(image.image_id));
     }
     if wanted.reboot == Reboot::First {
@@ -106,9 +107,14 @@ struct Wanted<'a> {
     name: String,
     description: String,
     tags: BTreeMap<String, String>,
-    /// The tags that no other image carries.
+    /// The tags that it is found by; what proves that it is this one they do not.
     known_by: Vec<(&'static str, String)>,
-    is_golden: bool,
+    bake: &'a BakeId,
+    /// None of the golden image.
+    delivery: Option<&'a Delivery>,
+    is_owner: bool,
+    made_of: [MadeOf; 1],
+    since: Timestamp,
     reboot: Reboot,
     devices: Devices<'a>,
 }
@@ -133,7 +139,11 @@ impl<'a> Wanted<'a> {
                 description: format!("Image of {instance_id}, AMI Bakery bake {}", bake.bake_id),
                 tags: names::delivery_tags(stack, bake, &id, &run.name, *attempt),
                 known_by: vec![(STACK_TAG, stack.to_owned()), (DELIVERY_TAG, id)],
-                is_golden: false,
+                bake: &bake.bake_id,
+                delivery: Some(delivery),
+                is_owner: false,
+                made_of: [MadeOf::Instance(instance_id.clone())],
+                since: bake.since(run),
                 reboot: Reboot::Create,
                 devices: Devices::AsIn(source_image_id),
             });
@@ -152,16 +162,21 @@ impl<'a> Wanted<'a> {
             description: format!("Golden image of {instance}, AMI Bakery bake {}", bake.bake_id),
             tags,
             known_by,
-            is_golden: true,
+            bake: &bake.bake_id,
+            delivery: None,
+            is_owner: true,
+            made_of: [MadeOf::Instance(instance.clone())],
+            since: bake.began_at.unwrap_or(input.now),
             reboot: bake.reboot,
             devices: Devices::AllBut(&bake.exclude_devices),
         })
     }
 
-    /// The image that can be gone on with.
-    fn usable(&self, images: Vec<ImageLook>) -> Option<ImageLook> {
-        let is_alive = |image: &ImageLook| matches!(image.state.as_str(), "pending" | "available");
-        images.into_iter().find(|image| if self.is_golden { image.is_golden() } else { is_alive(image) })
+    /// What an image must be to be this one.
+    fn proof(&self) -> Proof<'_> {
+        let Self { bake, delivery, is_owner, made_of, since, place, .. } = self;
+        let (delivery, is_owner, since) = (*delivery, *is_owner, *since);
+        Proof { account: &place.account_id, bake, delivery, is_owner, made_of, since }
     }
 
     /// `CreateImage` takes no client token, so the name is what keeps it from being done twice.
@@ -215,29 +230,22 @@ impl<'a> Wanted<'a> {
                 format!("The image name {name} is in use in {at}, but no image of that name can be seen yet.");
             return Err(StepError::new(ErrorKind::NotVisibleYet, message));
         };
-        if image.tags.is_empty() {
-            let message =
-                format!("Image {} has the name {name} in {at}, and its tags cannot be seen yet.", image.image_id);
-            return Err(StepError::new(ErrorKind::NotVisibleYet, message));
-        }
-        if !self.known_by.iter().all(|(key, value)| image.tags.get(*key) == Some(value)) {
+        if let Some(why) = self.proof().shortcoming(&image) {
             let message = format!(
-                "The image name {name} in {at} belongs to {}, which this bake did not make. Use another ImageName, or \
-                 start the bake under another name.",
+                "The image name {name} in {at} belongs to {}, of which nothing proves that this bake made it: {why}. Use \
+                 another ImageName, or start the bake under another name.",
                 image.image_id
             );
             return Err(StepError::new(ErrorKind::Conflict, message));
         }
-        match self.usable(vec![image]) {
-            Some(image) => Ok(image.image_id),
-            None => {
-                let message = format!(
-                    "The image of an earlier try failed and still holds the name {name} in {at}. Deregister it, or \
-                     start the bake under another name."
-                );
-                Err(StepError::new(ErrorKind::Conflict, message))
-            }
+        if !image.is_alive() {
+            let message = format!(
+                "The image of an earlier try failed and still holds the name {name} in {at}. Deregister it, or start \
+                 the bake under another name."
+            );
+            return Err(StepError::new(ErrorKind::Conflict, message));
         }
+        Ok(image.image_id)
     }
 }
 

@@ -6,7 +6,7 @@ use bakery::ids::Holder;
 use bakery::ledger::Sharing;
 use bakery::permissions::{Permissions, Refused, State};
 use bakery::plan::{Delivery, Route};
-use bakery::store::sharing_key;
+use bakery::store::{hop_key, sharing_key};
 use std::collections::BTreeSet;
 
 pub async fn share(clients: &Clients, here: &Here, permissions: &Permissions<'_>) -> Result<usize, StepError> {
@@ -61,6 +61,11 @@ async fn note(
     accounts: &BTreeSet<Holder>,
 ) -> Result<(), StepError> {
     let key = sharing_key(&here.region.region, &here.image.image_id);
+    if here.image.image_id != here.golden_image_id && !accounts.is_empty() {
+        // What is copied from it is known by that, also when the hop is gone.
+        let hop = hop_key(&here.golden_image_id, &here.region.region, &here.image.image_id);
+        clients.store.put(&hop, &serde_json::json!({"Run": here.run})).await?;
+    }
     if let Some(earlier) = clients.store.get::<Sharing>(&key).await? {
         // A run that died left this; plan has seen that it is over, and has claimed the image for this run.
         let mut record = earlier.value;

@@ -10,7 +10,7 @@ use bakery::ledger::{Sharing, Standing};
 use bakery::names::{self, STACK_TAG};
 use bakery::permissions::{Permissions, State};
 use bakery::plan::Run;
-use bakery::store::{audit_key, sharing_key, sharing_prefix};
+use bakery::store::{audit_key, image_of_key, sharing_key, sharing_prefix};
 use bakery::{Context, Place, StepError};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -138,7 +138,7 @@ async fn images(clients: &Clients, at: &Place) -> Result<BTreeSet<ImageId>, Step
     let made = tagged(&ec2, &[(STACK_TAG, &clients.stack)], at).await?;
     let mut images: BTreeSet<ImageId> = made.into_iter().map(|image| image.image_id).collect();
     let shared = clients.store.list(&sharing_prefix(&at.region)).await?;
-    images.extend(shared.iter().filter_map(|key| crate::sharing::image(key)));
+    images.extend(shared.iter().filter_map(|key| image_of_key(key)));
     images.extend(standing(clients, &at.region).await?.into_iter().map(|standing| standing.image.image_id));
     Ok(images)
 }

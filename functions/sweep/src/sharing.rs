@@ -4,7 +4,7 @@ use crate::{Clients, Left};
 use bakery::ids::{ImageId, SnapshotId};
 use bakery::ledger::{Sharing, Standing};
 use bakery::permissions::{Permissions, State};
-use bakery::store::{sharing_prefix, standing_key};
+use bakery::store::{image_of_key, sharing_prefix, standing_key};
 use bakery::{Place, StepError};
 
 /// Takes back what the run added in the Region, as its records say. A later run that goes on with an image has made the
@@ -19,7 +19,7 @@ pub async fn stop(clients: &Clients, left: &Left) -> Result<usize, StepError> {
     let mut stopped = 0;
     for key in clients.store.list(&sharing_prefix(&at.region)).await? {
         let Some(record) = clients.store.get::<Sharing>(&key).await?.map(|stored| stored.value) else { continue };
-        let Some(image_id) = image(&key).filter(|_| record.run.arn == left.run.arn) else { continue };
+        let Some(image_id) = image_of_key(&key).filter(|_| record.run.arn == left.run.arn) else { continue };
         let standing = clients.store.get::<Standing>(&standing_key(&record.golden_image_id, &at.region)).await?;
         let snapshot_ids: Vec<SnapshotId> = record.snapshots.keys().cloned().collect();
         let permissions = Permissions { ec2: &ec2, image_id: &image_id, snapshot_ids: &snapshot_ids, at: &at };
@@ -31,7 +31,17 @@ pub async fn stop(clients: &Clients, left: &Left) -> Result<usize, StepError> {
     Ok(stopped)
 }
 
-/// The image that a record is of.
-pub fn image(key: &str) -> Option<ImageId> {
-    ImageId::try_from(key.rsplit('/').next()?.strip_suffix(".json")?).ok()
+/// The images that the run has shared in the Region and has not taken back: of each what it is, or is a copy of, and
+/// itself.
+///
+/// # Errors
+/// AWS's.
+pub async fn images(clients: &Clients, left: &Left) -> Result<Vec<(ImageId, ImageId)>, StepError> {
+    let mut images = Vec::new();
+    for key in clients.store.list(&sharing_prefix(&left.region.region)).await? {
+        let record = clients.store.get::<Sharing>(&key).await?.map(|stored| stored.value);
+        let record = record.filter(|record| record.run.arn == left.run.arn);
+        images.extend(record.and_then(|record| Some((record.golden_image_id, image_of_key(&key)?))));
+    }
+    Ok(images)
 }

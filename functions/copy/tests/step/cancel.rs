@@ -3,7 +3,7 @@
 use crate::*;
 use bakery::error::NOT_THERE_AFTER;
 use bakery::plan::{Delivery, Failure, Route};
-use copy::KnownCopy;
+use copy::{KnownImage, KnownInstance};
 
 fn deregistered(copy: &'static str) -> Rule {
     mock!(Ec2::deregister_image)
@@ -73,7 +73,7 @@ async fn what_an_earlier_run_delivered_is_left_alone() {
 
 #[tokio::test]
 async fn what_an_earlier_run_delivered_is_left_alone_even_if_this_one_had_adopted_it() {
-    let copy = Some(KnownCopy { image_id: id(COPIES[0]) });
+    let copy = Some(KnownImage { image_id: id(COPIES[0]) });
     let input = Input { run: run("web-2"), copy, ..input(Mode::Cancel, 1) };
     let none = mock!(Ec2::describe_snapshots).then_output(|| looks::snapshots([]));
     let rules = [&finds([]), &shows(COPIES[0], Some("available")), &none];
@@ -89,7 +89,7 @@ async fn what_this_run_made_goes_even_if_it_became_available() {
 
 #[tokio::test]
 async fn a_copy_that_its_tag_does_not_find_yet_is_found_by_its_id() {
-    let input = Input { copy: Some(KnownCopy { image_id: id(COPIES[0]) }), ..input(Mode::Cancel, 1) };
+    let input = Input { copy: Some(KnownImage { image_id: id(COPIES[0]) }), ..input(Mode::Cancel, 1) };
     let pending = shows(COPIES[0], Some("pending"));
     let rules = [&finds([]), &pending, &deregistered(COPIES[0]), &shows(COPIES[0], None), &left(&[])];
     assert_eq!(call(input, &rules, &[]).await.expect("it is cancelled"), cancelled(&COPIES[..1]));
@@ -187,6 +187,43 @@ async fn snapshots_that_are_left_are_deleted_and_looked_for_again() {
     let error = cancel(&[&finds([]), &left(&SNAPSHOTS[..1]), &deleted]).await.expect_err("it may still be there");
     assert_eq!(error.kind, ErrorKind::NotVisibleYet);
     assert!(error.message.contains(SNAPSHOTS[0]), "{error}");
+}
+
+/// Whoever may tag could have anything removed.
+#[tokio::test]
+async fn what_carries_the_tags_and_was_not_made_by_the_run_is_left_alone() {
+    let other = || looks::made_of(looks::image(COPIES[0], "pending", &[], &COPY_TAGS), COPIES[1]);
+    let older = || {
+        let failed = looks::image(COPIES[1], "failed", &[], &COPY_TAGS);
+        looks::with(failed, |image| image.creation_date = Some(String::from(at(-1))))
+    };
+    let strange = mock!(Ec2::describe_images).then_output(move || looks::images([other(), older()]));
+    let by_hand = mock!(Ec2::describe_snapshots).then_output(|| {
+        let mut snapshot = looks::snapshot(SNAPSHOTS[0], "completed", "100%", None, &COPY_TAGS);
+        snapshot.description = Some("before the upgrade".to_owned());
+        looks::snapshots([snapshot])
+    });
+    assert_eq!(cancel(&[&strange, &by_hand]).await.expect("nothing of ours"), cancelled(&[]));
+}
+
+/// A pending image of a temporary instance may not name its snapshots.
+#[tokio::test]
+async fn snapshots_of_a_temporary_instance_are_known_by_it() {
+    let instance = Some(KnownInstance { instance_id: Some(id("i-0000000000000000a")) });
+    let input = Input { instance, ..input(Mode::Cancel, 1) };
+    let left = mock!(Ec2::describe_snapshots).then_output(|| {
+        looks::snapshots(["i-0000000000000000a", "i-0000000000000000b"].into_iter().zip(SNAPSHOTS).map(|(of, id)| {
+            let mut snapshot = looks::snapshot(id, "pending", "10%", None, &COPY_TAGS);
+            snapshot.description = Some(format!("Created by CreateImage({of}) for {}", COPIES[0]));
+            snapshot
+        }))
+    });
+    let deleted = mock!(Ec2::delete_snapshot)
+        .match_requests(|asked| asked.snapshot_id() == Some(SNAPSHOTS[0]))
+        .then_output(|| DeleteSnapshotOutput::builder().build());
+    let error = call(input, &[&finds([]), &left, &deleted], &[]).await.expect_err("it may still be there");
+    assert_eq!(error.kind, ErrorKind::NotVisibleYet);
+    assert!(!error.message.contains(SNAPSHOTS[1]), "{error}");
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ fn input(mode: Mode, attempt: u32) -> Input {
         attempt,
         now: at(300),
         copy: None,
+        instance: None,
         failure: None,
         retries: 0,
     }

@@ -2,8 +2,6 @@
 
 use crate::*;
 
-type Tags = &'static [(&'static str, &'static str)];
-
 #[tokio::test]
 async fn the_copy_is_encrypted_under_the_receivers_key_and_tagged_as_the_delivery() {
     let copy = mock!(Ec2::copy_image)
@@ -68,21 +66,32 @@ async fn sharing_that_is_on_its_way_is_waited_for() {
 
 #[tokio::test]
 async fn a_name_that_is_taken_is_adopted_or_waited_for_or_somebody_else_s() {
-    const OTHERS: Tags = &[("Name", "mine")];
-    let cases: [(Option<Tags>, _); 4] = [
-        (Some(&COPY_TAGS), Ok(requested())),
-        (Some(&[]), Err(ErrorKind::NotVisibleYet)),
+    let ours = || looks::image(COPIES[0], "pending", &[], &COPY_TAGS);
+    let unseen_tags = || looks::with(ours(), |image| image.tags = None);
+    let cases = [
+        (Some(ours()), Ok(requested())),
+        (Some(unseen_tags()), Ok(requested())),
         (None, Err(ErrorKind::NotVisibleYet)),
-        (Some(OTHERS), Err(ErrorKind::Conflict)),
+        (Some(looks::made_of(ours(), COPIES[1])), Err(ErrorKind::Conflict)),
     ];
-    for (tags, expected) in cases {
+    for (image, expected) in cases {
         let taken = mock!(Ec2::copy_image).then_error(|| CopyImageError::generic(refused("InvalidAMIName.Duplicate")));
         let named = mock!(Ec2::describe_images)
             .match_requests(|asked| asked.filters().iter().any(|filter| filter.values() == ["web-web-1"]))
-            .then_output(move || looks::images(tags.map(|tags| looks::image(COPIES[0], "pending", &[], tags))));
+            .then_output(move || looks::images(image.clone()));
         let answer = call(input(Mode::Copy, 1), &[&finds([]), &taken, &named], &[&key_is_visible()]).await;
         assert_eq!(answer.map_err(|error| error.kind), expected);
     }
+}
+
+/// Whoever may tag could have another disk delivered.
+#[tokio::test]
+async fn an_image_that_only_carries_the_tags_is_not_taken_for_the_copy() {
+    let strange = mock!(Ec2::describe_images).then_output(|| {
+        looks::images([looks::made_of(looks::image(COPIES[1], "available", &[], &COPY_TAGS), COPIES[0])])
+    });
+    let answer = call(input(Mode::Copy, 1), &[&strange, &copied()], &[&key_is_visible()]).await;
+    assert_eq!(answer.expect("a copy of the golden image"), requested());
 }
 
 #[tokio::test]

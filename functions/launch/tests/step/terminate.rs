@@ -4,7 +4,10 @@ use crate::*;
 use aws_sdk_ec2::operation::terminate_instances::{TerminateInstancesError, TerminateInstancesOutput};
 use aws_sdk_ec2::types::InstanceStateChange;
 use bakery::error::NOT_THERE_AFTER;
+use bakery::names;
 use bakery::plan::Failure;
+
+const DELIVERY: &str = "web-1/222222222222/us-east-1";
 
 fn terminates(state: &'static str) -> Rule {
     mock!(Ec2::terminate_instances).match_requests(|asked| asked.instance_ids() == [TEMPORARY]).then_output(move || {
@@ -14,21 +17,31 @@ fn terminates(state: &'static str) -> Rule {
     })
 }
 
-/// What the delivery's tags find.
+/// What the delivery's tags find: instances that the run has launched.
 fn finds(states: &'static [&'static str]) -> Rule {
+    let source = id(IMAGE);
+    finds_launched(
+        states,
+        names::launch_token(STACK, DELIVERY, &id("web-1"), 2, &source, &id(RECEIVER_KEY), "t3.small"),
+    )
+}
+
+/// What they find, launched with this client token.
+fn finds_launched(states: &'static [&'static str], token: String) -> Rule {
     let asks = |asked: &aws_sdk_ec2::operation::describe_instances::DescribeInstancesInput| {
         let filters: Vec<_> = asked.filters().iter().map(|filter| (filter.name(), filter.values().concat())).collect();
         filters
             == [
                 (Some("tag:ami-bakery:stack"), "ami-bakery".to_owned()),
-                (Some("tag:ami-bakery:delivery"), "web-1/222222222222/us-east-1".to_owned()),
+                (Some("tag:ami-bakery:delivery"), DELIVERY.to_owned()),
                 (Some("tag:ami-bakery:run"), "web-1".to_owned()),
             ]
     };
     mock!(Ec2::describe_instances).match_requests(asks).then_output(move || {
         let instances = states.iter().map(|state| {
             let state = InstanceState::builder().name(InstanceStateName::from(*state)).build();
-            Instance::builder().instance_id(TEMPORARY).state(state).build()
+            let kind = aws_sdk_ec2::types::InstanceType::T3Small;
+            Instance::builder().instance_id(TEMPORARY).state(state).client_token(&token).instance_type(kind).build()
         });
         let reservation = Reservation::builder().set_instances(Some(instances.collect())).build();
         DescribeInstancesOutput::builder().reservations(reservation).build()
@@ -58,6 +71,14 @@ async fn one_whose_id_was_lost_is_found_by_its_tags() {
     let input = Input { failure: failure("Unavailable"), ..input(Mode::Terminate) };
     let answer = call(input, &[&finds(&["running"]), &terminates("shutting-down")], &[], &[]).await;
     assert_eq!(answer.expect("it goes"), gone());
+}
+
+/// Whoever may tag could have anything terminated.
+#[tokio::test]
+async fn one_that_carries_the_tags_and_was_not_launched_by_the_run_is_left_alone() {
+    let input = Input { failure: failure("AccessDenied"), ..input(Mode::Terminate) };
+    let answer = call(input, &[&finds_launched(&["running"], "its-own".to_owned())], &[], &[]).await;
+    assert_eq!(answer.expect("nothing of ours"), Output::Terminated { instance_ids: vec![] });
 }
 
 #[tokio::test]

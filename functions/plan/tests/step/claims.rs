@@ -1,11 +1,12 @@
 //! One run of a bake at a time.
 
 use crate::*;
+use ami_bakery_tests::samples::at;
 use aws_sdk_sfn::types::ExecutionStatus;
 use bakery::ledger::Claim;
 
 fn claim(of_run: &str) -> Claim {
-    Claim { run: run(of_run) }
+    Claim::of(run(of_run))
 }
 
 /// Another run has the bake, and is in this state.
@@ -14,6 +15,11 @@ fn held(status: Option<ExecutionStatus>) -> World {
     world.bucket = world.bucket.with(&claim_key(&id("web-1")), &claim("web-0"));
     world.executions.extend(status.map(|status| (run("web-0").arn, status)));
     world
+}
+
+/// Of the bake itself, by the run that began it: what its image can be known by.
+fn of_bake() -> Claim {
+    Claim { began_at: Some(at(0)), instance_id: Some(id(INSTANCE)), ..claim("web-1") }
 }
 
 fn held_now(world: &World, name: &str) -> Option<Value> {
@@ -36,7 +42,7 @@ async fn the_claim_of_a_run_that_is_over_is_taken_over() {
     for status in ended.into_iter().chain([None]) {
         let world = held(status);
         plan(&world, request()).await;
-        assert_eq!(held_now(&world, "web-1"), Some(json!(claim("web-1"))));
+        assert_eq!(held_now(&world, "web-1"), Some(json!(of_bake())), "it goes on with what that one had begun");
     }
 }
 
@@ -66,7 +72,7 @@ async fn a_retry_adopts_its_own_claim() {
     assert_eq!(json!(first), json!(again));
     let claims = world.bucket.changes().iter().filter(|change| change.ends_with("/run.json")).count();
     assert_eq!(claims, 2, "the bake's and the instance's are written once");
-    assert_eq!(held_now(&world, "web-1"), Some(json!(claim("web-1"))));
+    assert_eq!(held_now(&world, "web-1"), Some(json!(of_bake())));
 }
 
 #[tokio::test]
@@ -98,7 +104,7 @@ async fn a_claim_lost_at_the_same_moment_is_seen_by_the_next_attempt() {
 async fn a_bake_and_its_image_are_both_claimed() {
     let world = World { images: vec![looks::image(IMAGE, "available", &SNAPSHOTS, &[])], ..World::default() };
     plan(&world, image_request()).await;
-    for name in ["web-1", IMAGE] {
-        assert_eq!(held_now(&world, name), Some(json!(claim("web-1"))));
-    }
+    let of_bake = Claim { instance_id: None, image_id: Some(id(IMAGE)), ..of_bake() };
+    assert_eq!(held_now(&world, "web-1"), Some(json!(of_bake)));
+    assert_eq!(held_now(&world, IMAGE), Some(json!(claim("web-1"))));
 }

@@ -58,7 +58,7 @@ async fn the_owner_s_keys_do_not_hide_what_is_wrong_with_receivers() {
 async fn nothing_of_the_request_hides_what_is_wrong_with_keys_and_receivers() {
     let claimed = |name: &str| {
         let mut world = closed_keys();
-        world.bucket = world.bucket.with(&claim_key(&id(name)), &Claim { run: run("web-0") });
+        world.bucket = world.bucket.with(&claim_key(&id(name)), &Claim::of(run("web-0")));
         world.executions.insert(run("web-0").arn, ExecutionStatus::Running);
         world
     };
@@ -172,7 +172,7 @@ async fn of_a_receiver_that_could_not_be_understood_only_that_is_told() {
 #[tokio::test]
 async fn a_request_to_take_back_under_an_impossible_name_is_told_the_rest_too() {
     let mut world = World { run_name: "a b", ..World::default() };
-    world.bucket = world.bucket.with(&claim_key(&id("monday")), &Claim { run: run("web-0") });
+    world.bucket = world.bucket.with(&claim_key(&id("monday")), &Claim::of(run("web-0")));
     world.executions.insert(run("web-0").arn, ExecutionStatus::Running);
     let revoke = json!({"Revoke": {"BakeId": "monday", "Receivers": [{"AccountId": RECEIVERS[0]}]}});
     let told = [

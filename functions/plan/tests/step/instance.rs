@@ -137,7 +137,7 @@ mod an_image_that_exists {
     #[tokio::test]
     async fn is_claimed_with_the_bake_that_made_it() {
         let world = with_image(looks::image(IMAGE, "pending", &SNAPSHOTS, &[("ami-bakery:bake-id", "monday")]));
-        assert_eq!(plan(&world, image_request()).await.claims, [id("web-1"), id("monday")]);
+        assert_eq!(plan(&world, image_request()).await.claims, [id("web-1"), id(IMAGE), id("monday")], "and by its id");
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use bakery::ledger::Claim;
 async fn every_call_tells_what_aws_said_and_nothing_is_written() {
     let claimed = || {
         let mut world = World { profile: Some("{}"), ..World::default() };
-        world.bucket = world.bucket.with(&claim_key(&id("web-1")), &Claim { run: run("web-0") });
+        world.bucket = world.bucket.with(&claim_key(&id("web-1")), &Claim::of(run("web-0")));
         world
     };
     for action in [

@@ -1,7 +1,9 @@
 //! A bake that has been run before.
 
 use crate::*;
-use ami_bakery_tests::looks::{BAKE_TAGS, image, snapshot};
+use ami_bakery_tests::looks::{BAKE_TAGS, image, made_of, snapshot};
+use ami_bakery_tests::samples::at;
+use bakery::ledger::Claim;
 use bakery::names::{BAKE_TAG, DELIVERY_TAG, STACK_TAG};
 use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome};
 use bakery::plan::{Delivery, Route};
@@ -58,6 +60,21 @@ fn outcome() -> Outcome {
         estimated_cost: None,
         warnings: Vec::new(),
     }
+}
+
+/// What the first run has left, which did not come to its report.
+fn claim() -> Claim {
+    Claim { began_at: Some(at(5)), instance_id: Some(id(INSTANCE)), ..Claim::of(run("web-0")) }
+}
+
+/// The same as [`delivered`], by a run that did not come to its report.
+fn interrupted() -> World {
+    let mut world = delivered();
+    world.bucket = world.bucket.without(&report_key(&id("monday"))).with(&claim_key(&id("monday")), &claim());
+    for copy in &mut world.copies {
+        copy.name = Some("shop-monday".to_owned());
+    }
+    world
 }
 
 fn again() -> Value {
@@ -148,8 +165,7 @@ async fn without_a_report_of_all_of_it_there_is_something_left_to_do() {
         world.bucket = world.bucket.with(&report_key(&id("monday")), &report);
         world
     };
-    let mut missing = delivered();
-    missing.bucket = Default::default();
+    let missing = interrupted();
     let stopped = with_report(Outcome { error: Some("RevokeFailed".to_owned()), ..outcome() });
     let failed = with_report(Outcome { delivered: 1, failed: 1, ..outcome() });
     let of_another =
@@ -175,4 +191,42 @@ async fn a_receiver_s_problem_is_found_before_its_copy() {
     world.receiver_keys.clear();
     assert_eq!(plan(&world, again()).await.status, PlanStatus::Ready);
     assert_eq!(found(&world), [None, None]);
+}
+
+#[tokio::test]
+async fn what_a_run_without_a_report_has_made_is_known_by_what_ec2_tells() {
+    let world = interrupted();
+    let plan = plan(&world, again()).await;
+    assert_eq!((plan.bake.image_id, plan.bake.began_at), (Some(id(IMAGE)), Some(at(5))), "since the first run");
+    assert_eq!(found(&world), COPIES.map(|copy| Some(copy.to_owned())));
+}
+
+/// Whoever may tag could have another instance's disk delivered.
+#[tokio::test]
+async fn an_image_that_only_carries_the_bake_s_tags_is_not_its_image() {
+    let others: [fn(&mut aws_sdk_ec2::types::Image); 4] = [
+        |image| image.source_instance_id = Some("i-0fedcba9876543210".to_owned()),
+        |image| image.source_instance_id = None,
+        |image| image.creation_date = Some(String::from(at(4))),
+        |image| image.name = Some("shop".to_owned()),
+    ];
+    for other in others {
+        let mut world = World { instances: World::default().instances, ..interrupted() };
+        other(&mut world.images[0]);
+        let plan = plan(&world, again()).await;
+        assert_eq!((plan.bake.image_id, found(&world)), (None, vec![None, None]), "it is made anew");
+    }
+    // Nor is it without a claim, by a guess at the name of a run.
+    let mut world = World { instances: World::default().instances, ..interrupted() };
+    world.bucket = world.bucket.without(&claim_key(&id("monday")));
+    assert_eq!(plan(&world, again()).await.bake.image_id, None);
+}
+
+/// A receiver could have its own image taken for what was delivered.
+#[tokio::test]
+async fn an_image_that_only_carries_the_delivery_s_tags_was_not_delivered() {
+    let mut world = interrupted();
+    world.copies[0] = made_of(world.copies[0].clone(), COPIES[1]);
+    plan(&world, again()).await;
+    assert_eq!(found(&world), [None, Some(COPIES[1].to_owned())]);
 }

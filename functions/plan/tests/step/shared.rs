@@ -1,6 +1,7 @@
 //! Sharing to stay, and requests that take it back.
 
 use crate::*;
+use ami_bakery_tests::samples::at;
 use aws_sdk_sfn::types::ExecutionStatus;
 use bakery::ledger::{Claim, Standing};
 use bakery::outcome::Outcome;
@@ -167,7 +168,7 @@ async fn while_a_run_that_gave_is_under_way_or_has_just_been_stopped_that_is_not
 #[tokio::test]
 async fn a_run_that_was_stopped_before_it_gave_anything_may_still_give_it() {
     let mut world = World::default();
-    world.bucket = world.bucket.with(&claim_key(&id("web-0")), &Claim { run: run("web-0") });
+    world.bucket = world.bucket.with(&claim_key(&id("web-0")), &Claim::of(run("web-0")));
     world.executions.insert(run("web-0").arn, ExecutionStatus::Aborted);
     let found = back(&world, json!({"BakeId": "web-0", "Receivers": [{"AccountId": RECEIVERS[0]}]})).await;
     assert_eq!((found.images.len(), found.again_after_seconds), (0, 540));
@@ -178,8 +179,19 @@ async fn a_bake_that_was_aborted_before_its_report_is_known_by_its_image() {
     let mut world = World::default();
     world.bucket = world.bucket.with(&standing_key(&id(IMAGE), &id(REGION)), &standing());
     world.images.push(looks::image(IMAGE, "available", &SNAPSHOTS, &looks::BAKE_TAGS));
-    let found = back(&world, json!({"BakeId": "web-1", "Receivers": [{"AccountId": RECEIVERS[0]}]})).await;
-    assert_eq!(found.images, [standing().image]);
+    let claim = Claim { began_at: Some(at(0)), instance_id: Some(id(INSTANCE)), ..Claim::of(run("web-1")) };
+    world.bucket = world.bucket.with(&claim_key(&id("web-1")), &claim);
+    let revoke = json!({"BakeId": "web-1", "Receivers": [{"AccountId": RECEIVERS[0]}]});
+    assert_eq!(back(&world, revoke.clone()).await.images, [standing().image]);
+    // Versions before this wrote no instance; what stands says which run has given it.
+    world.bucket = world.bucket.with(&claim_key(&id("web-1")), &Claim::of(run("web-1")));
+    let by = |name| Standing { run: run(name), ..standing() };
+    world.bucket = world.bucket.with(&standing_key(&id(IMAGE), &id(REGION)), &by("web-1"));
+    assert_eq!(back(&world, revoke.clone()).await.images, [standing().image]);
+    // Another's image that only carries the tags.
+    world.bucket = world.bucket.with(&standing_key(&id(IMAGE), &id(REGION)), &by("web-7"));
+    let refused = world.answer(json!({"Revoke": revoke})).await.expect_err("nothing of the bake stands");
+    assert!(refused.message.contains("has shared nothing of it"), "{refused}");
 }
 
 #[tokio::test]

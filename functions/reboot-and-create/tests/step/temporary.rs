@@ -3,7 +3,7 @@
 use crate::*;
 use ami_bakery_tests::looks::COPY_TAGS;
 use ami_bakery_tests::samples::{delivery, run};
-use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice};
+use aws_sdk_ec2::types::{BlockDeviceMapping, EbsBlockDevice, Image};
 use bakery::plan::{Delivery, Relaunch, Route};
 use reboot_and_create::Temporary;
 
@@ -34,7 +34,14 @@ fn finds_copies<const N: usize>(images: [(&'static str, &'static str); N]) -> Ru
                     (Some("tag:ami-bakery:delivery"), delivery),
                 ]
         })
-        .then_output(move || looks::images(images.map(|(image, state)| looks::image(image, state, &[], &COPY_TAGS))))
+        .then_output(move || looks::images(images.map(|(image, state)| made(image, state, TEMPORARY))))
+}
+
+/// An image of this instance, with the delivery's tags.
+fn made(image: &str, state: &str, instance: &str) -> Image {
+    looks::with(looks::image(image, state, &[], &COPY_TAGS), |image| {
+        image.source_instance_id = Some(instance.to_owned())
+    })
 }
 
 /// The volume `/dev/sdk` of the shared image stays when its instance goes.
@@ -93,15 +100,15 @@ async fn one_that_was_made_already_is_adopted() {
 
 #[tokio::test]
 async fn a_name_that_is_taken_is_this_delivery_s_or_a_conflict() {
-    let taken = |tags: &'static [(&'static str, &'static str)]| {
+    let taken = |instance: &'static str| {
         mock!(Client::describe_images)
             .match_requests(|asked| asked.filters()[0].values() == ["web-web-1"])
-            .then_output(move || looks::images([looks::image(IMAGE, "pending", &[], tags)]))
+            .then_output(move || looks::images([made(IMAGE, "pending", instance)]))
     };
     let refused = || create_refused("InvalidAMIName.Duplicate");
-    let answer = call(of_temporary(), &[&finds_copies([]), &shows_source(), &refused(), &taken(&COPY_TAGS)]).await;
+    let answer = call(of_temporary(), &[&finds_copies([]), &shows_source(), &refused(), &taken(TEMPORARY)]).await;
     assert_eq!(answer.expect("it is ours"), requested());
-    let others = taken(&[("team", "other")]);
+    let others = taken("i-0fedcba9876543210");
     let answer = call(of_temporary(), &[&finds_copies([]), &shows_source(), &refused(), &others]).await;
     assert_eq!(answer.expect_err("it is another's").kind, ErrorKind::Conflict);
 }

@@ -94,17 +94,17 @@ async fn the_ledger_is_closed_last_of_all() {
     bake(&world, golden(), Value::Null).await;
     let changes = world.bucket.changes().split_off(1); // the Region's results
     let put = format!("put {}", report_key(&id("web-1")));
-    let [claim, ledger] = [claim_key(&id("web-1")), ledger_key(&id("web-1"))].map(|key| format!("remove {key}"));
+    let [claim, ledger] = [claim_key(&id(INSTANCE)), ledger_key(&id("web-1"))].map(|key| format!("remove {key}"));
     assert_eq!(changes, [put, "event".to_owned(), claim, ledger]);
 }
 
 #[tokio::test]
 async fn a_claim_that_another_run_holds_stays() {
     let world = World::with(&both());
-    let bucket = world.bucket.clone().with(&claim_key(&id("web-1")), &Claim { run: run("web-2") });
+    let bucket = world.bucket.clone().with(&claim_key(&id(INSTANCE)), &Claim::of(run("web-2")));
     let world = World { bucket, ..world };
     bake(&world, Value::Null, json!({"Error": "TimedOut"})).await;
-    assert_eq!(world.bucket.get(&claim_key(&id("web-1"))), Some(json!(Claim { run: run("web-2") })));
+    assert_eq!(world.bucket.get(&claim_key(&id(INSTANCE))), Some(json!(Claim::of(run("web-2")))));
     assert!(world.bucket.get(&ledger_key(&id("web-1"))).is_none(), "its own entry is closed");
 }
 
@@ -118,7 +118,7 @@ async fn what_may_be_left_open_stays_in_the_ledger() {
     bake(&dead, golden(), json!({"Error": "States.Runtime"})).await;
     for world in [closed, dead] {
         assert!(world.bucket.get(&ledger_key(&id("web-1"))).is_some());
-        assert!(world.bucket.get(&claim_key(&id("web-1"))).is_none(), "the bake can be run again");
+        assert!(world.bucket.get(&claim_key(&id(INSTANCE))).is_none(), "the instance can be imaged again");
     }
 }
 
@@ -131,7 +131,7 @@ async fn done_twice_it_reports_the_same() {
 
 #[tokio::test]
 async fn what_the_bucket_refuses_leaves_the_ledger_open() {
-    let [claim, report] = [claim_key(&id("web-1")), report_key(&id("web-1"))];
+    let [claim, report] = [claim_key(&id(INSTANCE)), report_key(&id("web-1"))];
     for (operation, key) in [
         ("get", key_of(results_key)),
         ("put", report),

@@ -38,7 +38,8 @@ impl World {
     fn with(deliveries: &[Delivery]) -> Self {
         let bucket = Bucket::default()
             .with(&key_of(deliveries_key), &deliveries)
-            .with(&claim_key(&id("web-1")), &Claim { run: run("web-1") })
+            .with(&claim_key(&id("web-1")), &Claim::of(run("web-1")))
+            .with(&claim_key(&id(INSTANCE)), &Claim::of(run("web-1")))
             .with(&ledger_key(&id("web-1")), &json!({}));
         Self { bucket, ..Self::default() }
     }
@@ -84,7 +85,7 @@ fn plan() -> Plan {
         bake: samples::bake(),
         regions: vec![samples::region(&run("web-1"), 2)],
         bucket: BUCKET.to_owned(),
-        claims: vec![id("web-1")],
+        claims: vec![id("web-1"), id(INSTANCE)],
         keep_sharing: false,
         keep_hops: false,
         warnings: Vec::new(),

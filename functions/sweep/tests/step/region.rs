@@ -1,6 +1,7 @@
 //! What a dead run has left in one Region.
 
 use crate::*;
+use ami_bakery_tests::samples::{IMAGE_NAME, RECEIVER_KEY};
 use aws_sdk_ec2::operation::delete_snapshot::DeleteSnapshotOutput;
 use aws_sdk_ec2::operation::deregister_image::{DeregisterImageError, DeregisterImageOutput};
 use aws_sdk_ec2::operation::describe_image_attribute::DescribeImageAttributeOutput;
@@ -11,6 +12,7 @@ use aws_sdk_ec2::operation::modify_image_attribute::ModifyImageAttributeOutput;
 use aws_sdk_ec2::operation::terminate_instances::TerminateInstancesOutput;
 use aws_sdk_ec2::types::{Instance, InstanceState, InstanceStateChange, InstanceStateName, Reservation};
 use bakery::ledger::Sharing;
+use bakery::names::{self, DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::{Delivery, Relaunch, Route};
 use bakery::store::{deliveries_key, sharing_key};
 
@@ -43,7 +45,18 @@ impl World {
                 return Err(DescribeInstancesError::generic(refused(code)));
             }
             let state = InstanceState::builder().name(InstanceStateName::Running).build();
-            let instance = |id: &&str| Instance::builder().instance_id(*id).state(state.clone()).build();
+            let token = |id: &str| match id {
+                TEMPORARY => {
+                    let delivery = "web-1/222222222222/us-east-1";
+                    let (run, source, key) = (run("web-1").name, crate::id(IMAGE), crate::id(RECEIVER_KEY));
+                    names::launch_token(STACK, delivery, &run, 1, &source, &key, "t3.small")
+                }
+                _ => "its-own".to_owned(),
+            };
+            let instance = |id: &&str| {
+                let instance = Instance::builder().instance_id(*id).instance_type("t3.small".into());
+                instance.client_token(token(id)).state(state.clone()).build()
+            };
             let found = running.instances.iter().map(instance).collect();
             let reservation = Reservation::builder().set_instances(Some(found)).build();
             Ok(DescribeInstancesOutput::builder().reservations(reservation).build())
@@ -137,6 +150,21 @@ async fn a_temporary_instance_goes_first_of_all() {
     }
 }
 
+/// Whoever may tag could have anything removed: nothing here was made by the run.
+#[tokio::test]
+async fn what_only_carries_the_tags_is_left_alone() {
+    let to = Delivery { relaunch: Some(Relaunch::default()), ..delivery() };
+    let copies = vec![looks::made_of(copy("pending"), "ami-0000000000000000f")];
+    let world = World { copies, instances: vec!["i-0000000000000000b"], ..world(to) };
+    assert_eq!(swept(world.call(left()).await.expect("swept")), (2, vec![]), "the grant and the permission");
+    let removals = ["deregister", "terminate", "delete"];
+    assert!(
+        !world.done().iter().any(|change| removals.iter().any(|verb| change.starts_with(verb))),
+        "{:?}",
+        world.done()
+    );
+}
+
 #[tokio::test]
 async fn a_receiver_that_lets_nothing_be_launched_has_nothing_launched() {
     let to = Delivery { relaunch: Some(Relaunch::default()), ..delivery() };
@@ -176,8 +204,10 @@ async fn a_hop_goes_unless_it_was_to_stay() {
         let mut left = left();
         left["Region"]["Hop"] = json!(hop);
         left["KeepHops"] = json!(keep);
-        let world =
-            World { copies: vec![copy("available")], ..world(Delivery { image_id: Some(id(COPY)), ..delivery() }) };
+        let tags = [(STACK_TAG, STACK), (DELIVERY_TAG, "web-1/111111111111/us-east-1/hop"), (RUN_TAG, "web-1")];
+        let mut copy = looks::image(COPY, "available", &[], &tags);
+        copy.name = Some(format!("{IMAGE_NAME}-hop"));
+        let world = World { copies: vec![copy], ..world(Delivery { image_id: Some(id(COPY)), ..delivery() }) };
         world.call(left).await.expect("swept");
         assert_eq!(world.done().contains(&format!("deregister {COPY}")), goes, "{:?}", world.done());
     }

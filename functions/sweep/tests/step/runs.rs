@@ -57,7 +57,7 @@ async fn a_bake_that_another_run_goes_on_with_is_left_to_that_one() {
     for (status, found_now) in [(ExecutionStatus::Running, 0), (ExecutionStatus::Failed, 1)] {
         let mut world = with_ledger(Some(ExecutionStatus::Aborted));
         world.executions.insert("web-2", status);
-        world.bucket = world.bucket.with(&claim_key(&id("web-1")), &Claim { run: run("web-2") });
+        world.bucket = world.bucket.with(&claim_key(&id("web-1")), &Claim::of(run("web-2")));
         assert_eq!(found(&world).await.0, found_now);
     }
 }
