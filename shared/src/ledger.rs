@@ -41,6 +41,11 @@ impl Claim {
         Self { run, began_at: None, instance_id: None, image_id: None }
     }
 
+    /// Whether it says by what a bake's image is known: then it stays when the run is over.
+    pub fn is_of_bake(&self) -> bool {
+        self.began_at.is_some()
+    }
+
     /// The start of the first run that is known of.
     pub fn since(&self) -> Timestamp {
         self.began_at.unwrap_or(self.run.started_at)

@@ -197,6 +197,11 @@ impl Delivery {
         self.route == Route::ShareOnly && self.grantees.iter().any(PrincipalArn::is_of_auto_scaling)
     }
 
+    /// Whether its image may be made of an instance that is launched from the shared one.
+    pub fn may_be_relaunched(&self) -> bool {
+        self.route == Route::Relaunch || self.relaunch.is_some()
+    }
+
     /// Whether this run still has to make it.
     pub fn is_needed(&self) -> bool {
         self.problem.is_none() && self.image_id.is_none()

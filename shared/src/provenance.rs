@@ -43,6 +43,12 @@ pub struct Proof<'a> {
     pub since: Timestamp,
 }
 
+/// Whether it carries all of these tags: of an image just made EC2 may show none yet, and then nothing is known.
+pub fn is_tagged(image: &ImageLook, tags: &[(&str, &str)]) -> Option<bool> {
+    let has = |(key, value): &(&str, &str)| image.tags.get(*key).is_some_and(|found| found == value);
+    (!image.tags.is_empty()).then(|| tags.iter().all(has))
+}
+
 impl Proof<'_> {
     pub fn holds(&self, image: &ImageLook) -> bool {
         self.shortcoming(image).is_none()
@@ -57,7 +63,8 @@ impl Proof<'_> {
         if !names::is_image_name(&image.name, self.bake, self.delivery, self.is_owner) {
             return Some(format!("its name is {}", image.name));
         }
-        if !self.made_of.iter().any(|one| is_made_of(image, one)) {
+        let may_be_relaunched = self.delivery.is_some_and(Delivery::may_be_relaunched);
+        if !self.made_of.iter().any(|one| is_made_of(image, one, may_be_relaunched)) {
             return Some(format!("it was made of {}, not of {wanted}", made_of(image)));
         }
         match image.created_at {
@@ -68,10 +75,14 @@ impl Proof<'_> {
     }
 }
 
-fn is_made_of(image: &ImageLook, of: &MadeOf) -> bool {
+/// What was made of an instance is no copy of the image that the instance was launched from, unless such an instance was
+/// asked for.
+fn is_made_of(image: &ImageLook, of: &MadeOf, may_be_relaunched: bool) -> bool {
     match of {
         MadeOf::Instance(id) => image.source_instance_id.as_ref() == Some(id),
-        MadeOf::Image(id) => image.source_image_id.as_ref() == Some(id),
+        MadeOf::Image(id) => {
+            image.source_image_id.as_ref() == Some(id) && (image.source_instance_id.is_none() || may_be_relaunched)
+        }
     }
 }
 
@@ -159,6 +170,10 @@ mod tests {
             (proves(|image| image.name = "web-monday-copy".into()), "web-monday-copy"),
             (proves(other("ami-0aaaaaaaaaaaaaaaa")), "it was made of image ami-0aaaaaaaaaaaaaaaa"),
             (proves(|image| image.source_image_id = None), "nothing that EC2 tells"),
+            (
+                proves(|image| image.source_instance_id = Some(id("i-0123456789abcdef0"))),
+                "instance i-0123456789abcdef0",
+            ),
             (proves(|image| image.created_at = Some(Timestamp::from_epoch_seconds(99))), "before the bake began"),
             (proves(|image| image.created_at = None), "does not tell when"),
         ];

@@ -9,7 +9,7 @@ use bakery::images::{known, named, tag_specifications, tagged};
 use bakery::names::{self, DELIVERY_TAG, RUN_TAG, STACK_TAG};
 use bakery::plan::{Bake, Delivery, Failure, Route, Run};
 use bakery::prediction::START;
-use bakery::provenance::{MadeOf, Proof};
+use bakery::provenance::{MadeOf, Proof, is_tagged};
 use bakery::readiness::ImageLook;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
@@ -151,6 +151,15 @@ impl ThisCopy<'_> {
         }
     }
 
+    /// Why an image that was found by its name is not this delivery's, if anything; nothing while it cannot be told.
+    fn shortcoming(&self, image: &ImageLook) -> Option<Option<String>> {
+        let tags = [(STACK_TAG, self.clients.stack.as_str()), (DELIVERY_TAG, self.id)];
+        Some(match is_tagged(image, &tags)? {
+            true => self.proof().shortcoming(image),
+            false => Some("its tags are not this delivery's".to_owned()),
+        })
+    }
+
     /// Asks for the copy, unless it is there already because an answer was lost, or a run died on the way.
     async fn make(&self, copies: Vec<ImageLook>) -> Result<ImageId, StepError> {
         let (alive, dead): (Vec<_>, Vec<_>) = copies.into_iter().partition(ImageLook::is_alive);
@@ -218,7 +227,8 @@ impl ThisCopy<'_> {
             }
         }
         let name = self.name();
-        let made = self.named(&name).await?.filter(|image| self.proof().holds(image)).map(|image| image.image_id);
+        let made =
+            self.named(&name).await?.filter(|image| self.shortcoming(image) == Some(None)).map(|image| image.image_id);
         if made.is_none() && self.input.retries < NOT_THERE_AFTER {
             let message = format!("An image {name} may have been requested in {}, and cannot be seen.", self.place);
             return Err(StepError::new(ErrorKind::NotVisibleYet, message));
@@ -273,9 +283,16 @@ impl ThisCopy<'_> {
     /// The name is taken: by this very copy, by one that is gone and not yet forgotten, or by something else.
     async fn adopt(&self, name: &str) -> Result<ImageId, StepError> {
         match self.named(name).await? {
-            Some(copy) => match self.proof().shortcoming(&copy) {
-                None => Ok(copy.image_id),
-                Some(why) => {
+            Some(copy) => match self.shortcoming(&copy) {
+                None => {
+                    let message = format!(
+                        "{} has the name {name} in {}, and its tags cannot be seen yet.",
+                        copy.image_id, self.place
+                    );
+                    Err(StepError::new(ErrorKind::NotVisibleYet, message))
+                }
+                Some(None) => Ok(copy.image_id),
+                Some(Some(why)) => {
                     let message = format!(
                         "The image name {name} in {} belongs to {}, of which nothing proves that this bake made it: \
                          {why}. Start the bake under another name, or with another ImageName.",

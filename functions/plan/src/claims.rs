@@ -133,7 +133,11 @@ async fn take(clients: &Clients, claim: Claim, name: &BakeId) -> Result<(), Step
     let taken = match held(clients, &claim.run.arn, name).await? {
         None => clients.store.create(&key, &claim).await?,
         Some((stored, None)) if stored.value == claim => true,
-        Some((stored, None)) => clients.store.replace(&key, &stored.etag, &claim).await?,
+        Some((stored, None)) => {
+            // Of another bake, whose image this one distributes, what that image is known by stays.
+            let claim = if claim.is_of_bake() { claim } else { Claim { run: claim.run, ..stored.value } };
+            clients.store.replace(&key, &stored.etag, &claim).await?
+        }
         Some((_, Some(other))) => {
             let mut problems = Problems::default();
             in_progress(name, &other, &mut problems);

@@ -141,6 +141,7 @@ impl<'a> Earlier<'a> {
         regions: impl Iterator<Item = &Region>,
     ) -> Result<Self, StepError> {
         let report = clients.store.get::<Outcome>(&report_key(bake_id)).await?.map(|stored| stored.value);
+        let report = report.filter(|report| report.image_id.as_ref() == Some(golden));
         let delivered = report.map(|report| report.deliveries).unwrap_or_default();
         let mut sources = BTreeMap::new();
         for region in regions {

@@ -153,8 +153,13 @@ async fn bake(clients: &Clients, input: Input) -> Result<Plan, StepError> {
         Some(bake_id) => claims::of(clients, bake_id).await?,
         None => None,
     };
-    let began_at = claim.map_or(now, |claim| claim.since());
     let image = source.as_ref().and_then(|source| source.image.as_ref());
+    let noted = claim.as_ref().map_or(now, bakery::ledger::Claim::since);
+    let began_at = match image.and_then(|image| image.created_at) {
+        // Versions before this noted no start; what was made of an image is not older than that.
+        Some(created) if !claim.as_ref().is_some_and(bakery::ledger::Claim::is_of_bake) => noted.min(created),
+        _ => noted,
+    };
     let earlier = match (&bake_id, image) {
         (Some(bake_id), Some(image)) => {
             let regions = deliveries.iter().map(|planned| &planned.delivery.region).collect::<BTreeSet<_>>();

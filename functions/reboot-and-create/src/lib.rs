@@ -13,7 +13,7 @@ use bakery::images::{self, known, named, tag_specifications, tagged};
 use bakery::names::{self, BAKE_TAG, DELIVERY_TAG, STACK_TAG};
 use bakery::plan::{Bake, Delivery, Run};
 use bakery::prediction::START;
-use bakery::provenance::{MadeOf, Proof};
+use bakery::provenance::{MadeOf, Proof, is_tagged};
 use bakery::request::Reboot;
 use bakery::settings::setting;
 use bakery::time::Timestamp;
@@ -113,7 +113,7 @@ struct Wanted<'a> {
     /// None of the golden image.
     delivery: Option<&'a Delivery>,
     is_owner: bool,
-    made_of: [MadeOf; 1],
+    made_of: Vec<MadeOf>,
     since: Timestamp,
     reboot: Reboot,
     devices: Devices<'a>,
@@ -142,7 +142,8 @@ impl<'a> Wanted<'a> {
                 bake: &bake.bake_id,
                 delivery: Some(delivery),
                 is_owner: false,
-                made_of: [MadeOf::Instance(instance_id.clone())],
+                // Of this instance, or of that of a run before.
+                made_of: vec![MadeOf::Instance(instance_id.clone()), MadeOf::Image(source_image_id.clone())],
                 since: bake.since(run),
                 reboot: Reboot::Create,
                 devices: Devices::AsIn(source_image_id),
@@ -165,7 +166,7 @@ impl<'a> Wanted<'a> {
             bake: &bake.bake_id,
             delivery: None,
             is_owner: true,
-            made_of: [MadeOf::Instance(instance.clone())],
+            made_of: vec![MadeOf::Instance(instance.clone())],
             since: bake.began_at.unwrap_or(input.now),
             reboot: bake.reboot,
             devices: Devices::AllBut(&bake.exclude_devices),
@@ -230,7 +231,14 @@ impl<'a> Wanted<'a> {
                 format!("The image name {name} is in use in {at}, but no image of that name can be seen yet.");
             return Err(StepError::new(ErrorKind::NotVisibleYet, message));
         };
-        if let Some(why) = self.proof().shortcoming(&image) {
+        let known_by: Vec<_> = self.known_by.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let Some(is_tagged) = is_tagged(&image, &known_by) else {
+            let message =
+                format!("Image {} has the name {name} in {at}, and its tags cannot be seen yet.", image.image_id);
+            return Err(StepError::new(ErrorKind::NotVisibleYet, message));
+        };
+        let untagged = (!is_tagged).then(|| "its tags are not this bake's".to_owned());
+        if let Some(why) = untagged.or_else(|| self.proof().shortcoming(&image)) {
             let message = format!(
                 "The image name {name} in {at} belongs to {}, of which nothing proves that this bake made it: {why}. Use \
                  another ImageName, or start the bake under another name.",

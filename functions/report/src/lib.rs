@@ -230,11 +230,12 @@ async fn announce(clients: &Clients, run: &Run, outcome: &str) -> Result<(), Ste
 /// The run is over: gives up its claims on instance and image, and takes it out of the ledger last of all, unless
 /// something may be left to take back: then the ledger is what tells of it.
 async fn close(clients: &Clients, plan: &Plan, left_open: bool) -> Result<(), StepError> {
-    // The bake's own claim stays: by it a later run knows what the bake has made.
-    for claimed in plan.claims.iter().filter(|claimed| **claimed != plan.bake.bake_id) {
+    for claimed in &plan.claims {
         let key = claim_key(claimed);
+        // A bake's claim stays: by it a later run knows what the bake has made.
         if let Some(claim) = clients.store.get::<Claim>(&key).await?
             && claim.value.run.arn == plan.run.arn
+            && !claim.value.is_of_bake()
         {
             clients.store.remove(&key).await?;
         }

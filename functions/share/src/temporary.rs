@@ -61,7 +61,7 @@ async fn note(
     accounts: &BTreeSet<Holder>,
 ) -> Result<(), StepError> {
     let key = sharing_key(&here.region.region, &here.image.image_id);
-    if here.image.image_id != here.golden_image_id && !accounts.is_empty() {
+    if here.image.image_id != here.golden_image_id {
         // What is copied from it is known by that, also when the hop is gone.
         let hop = hop_key(&here.golden_image_id, &here.region.region, &here.image.image_id);
         clients.store.put(&hop, &serde_json::json!({"Run": here.run})).await?;

@@ -70,7 +70,7 @@ async fn a_name_that_is_taken_is_adopted_or_waited_for_or_somebody_else_s() {
     let unseen_tags = || looks::with(ours(), |image| image.tags = None);
     let cases = [
         (Some(ours()), Ok(requested())),
-        (Some(unseen_tags()), Ok(requested())),
+        (Some(unseen_tags()), Err(ErrorKind::NotVisibleYet)),
         (None, Err(ErrorKind::NotVisibleYet)),
         (Some(looks::made_of(ours(), COPIES[1])), Err(ErrorKind::Conflict)),
     ];

@@ -108,3 +108,14 @@ async fn a_bake_and_its_image_are_both_claimed() {
     assert_eq!(held_now(&world, "web-1"), Some(json!(of_bake)));
     assert_eq!(held_now(&world, IMAGE), Some(json!(claim("web-1"))));
 }
+
+/// Its own claim is how a later run of it knows what it has made.
+#[tokio::test]
+async fn the_bake_that_made_an_image_keeps_what_is_known_of_it_when_another_distributes_the_image() {
+    let tags = [("ami-bakery:bake-id", "monday")];
+    let mut world = World { images: vec![looks::image(IMAGE, "available", &SNAPSHOTS, &tags)], ..World::default() };
+    let of_monday = Claim { began_at: Some(at(-600)), instance_id: Some(id(INSTANCE)), ..claim("web-0") };
+    world.bucket = world.bucket.with(&claim_key(&id("monday")), &of_monday);
+    plan(&world, image_request()).await;
+    assert_eq!(held_now(&world, "monday"), Some(json!(Claim { run: run("web-1"), ..of_monday })));
+}

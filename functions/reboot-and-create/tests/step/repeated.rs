@@ -39,7 +39,8 @@ async fn a_duplicate_that_this_bake_made_is_adopted() {
     for state in ["pending", "available"] {
         assert_eq!(duplicate(Some(made(state))).await.expect("it is adopted"), requested());
         let image = looks::with(made(state), |image| image.tags = None);
-        assert_eq!(duplicate(Some(image)).await.expect("its tags may not be seen yet"), requested());
+        let error = duplicate(Some(image)).await.expect_err("its tags may not be seen yet");
+        assert_eq!(error.kind, ErrorKind::NotVisibleYet);
     }
 }
 
@@ -68,6 +69,9 @@ async fn a_duplicate_that_cannot_be_seen_is_not_visible_yet() {
 
 #[tokio::test]
 async fn a_duplicate_of_another_is_a_conflict() {
+    let by_hand = looks::image(IMAGE, "available", &[], &[("team", "other")]);
+    let error = duplicate(Some(by_hand)).await.expect_err("made of the instance by a person");
+    assert_eq!(error.kind, ErrorKind::Conflict);
     for other in [Some("i-0fedcba9876543210".to_owned()), None] {
         let image = looks::with(made("available"), |image| image.source_instance_id = other.clone());
         let error = duplicate(Some(image)).await.expect_err("it is another's");

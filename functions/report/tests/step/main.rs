@@ -38,7 +38,10 @@ impl World {
     fn with(deliveries: &[Delivery]) -> Self {
         let bucket = Bucket::default()
             .with(&key_of(deliveries_key), &deliveries)
-            .with(&claim_key(&id("web-1")), &Claim::of(run("web-1")))
+            .with(
+                &claim_key(&id("web-1")),
+                &Claim { began_at: Some(run("web-1").started_at), ..Claim::of(run("web-1")) },
+            )
             .with(&claim_key(&id(INSTANCE)), &Claim::of(run("web-1")))
             .with(&ledger_key(&id("web-1")), &json!({}));
         Self { bucket, ..Self::default() }
