@@ -92,9 +92,10 @@ fn made_of(image: &ImageLook) -> String {
     of.map_or("nothing that EC2 tells".to_owned(), |of| of.to_string())
 }
 
-/// Whether a snapshot is one that EC2 made for such an image, since then. EC2 writes its description, and nobody can
-/// change it. Recorded on AWS in 2026: `Created by CreateImage(i-…) for ami-…`, `Copied for DestinationAmi ami-… from
-/// SourceAmi ami-… for SourceSnapshot snap-…. Task created on …`.
+/// Whether a snapshot is described as EC2 describes those that it makes for such an image, and was begun since then. Who
+/// makes a snapshot by hand can write that, too, but nobody can change the description of one that is there. Recorded on
+/// AWS: `Created by CreateImage(i-…) for ami-…`. Assumed, as AWS has long written it: `Copied for DestinationAmi ami-… from
+/// SourceAmi ami-… for SourceSnapshot snap-…. Task created on …`; one that is described otherwise is left alone.
 pub fn is_snapshot_of(snapshot: &SnapshotLook, made_of: &[MadeOf], since: Timestamp) -> bool {
     let tells = |of: &MadeOf| match of {
         MadeOf::Instance(id) => snapshot.description.starts_with(&format!("Created by CreateImage({id}) for ami-")),

@@ -6,7 +6,7 @@ use ami_bakery_tests::samples::at;
 use bakery::ledger::Claim;
 use bakery::names::{BAKE_TAG, DELIVERY_TAG, STACK_TAG};
 use bakery::outcome::{DeliveryOutcome, DeliveryStatus, Outcome};
-use bakery::plan::{Delivery, Route};
+use bakery::plan::{Delivery, Route, Run};
 use bakery::store::{report_key, sharing_key};
 
 const COPIES: [&str; 2] = ["ami-0000000000000000a", "ami-0000000000000000b"];
@@ -229,4 +229,28 @@ async fn an_image_that_only_carries_the_delivery_s_tags_was_not_delivered() {
     world.copies[0] = made_of(world.copies[0].clone(), COPIES[1]);
     plan(&world, again()).await;
     assert_eq!(found(&world), [None, Some(COPIES[1].to_owned())]);
+}
+
+/// Versions before this one noted no start; a claim says when the last run began.
+#[tokio::test]
+async fn what_was_made_of_an_image_before_starts_were_noted_counts_from_the_image_on() {
+    let mut world = interrupted();
+    let late = Run { started_at: at(600), ..run("web-0") };
+    let report = Outcome { delivered: 0, deliveries: Vec::new(), ..outcome() };
+    world.bucket = world.bucket.with(&report_key(&id("monday")), &report);
+    world.bucket = world.bucket.with(&claim_key(&id("monday")), &Claim::of(late));
+    plan(&world, again()).await;
+    assert_eq!(found(&world), COPIES.map(|copy| Some(copy.to_owned())));
+}
+
+#[tokio::test]
+async fn a_report_of_another_image_says_nothing_of_this_one() {
+    let mut world = interrupted();
+    for copy in &mut world.copies {
+        *copy = made_of(copy.clone(), COPIES[1]);
+    }
+    let report = Outcome { image_id: Some(id("ami-0000000000000000c")), ..outcome() };
+    world.bucket = world.bucket.with(&report_key(&id("monday")), &report);
+    plan(&world, again()).await;
+    assert_eq!(found(&world), [None, None]);
 }

@@ -129,3 +129,21 @@ async fn an_account_that_ec2_does_not_know_fails_alone() {
     }
     assert_eq!(world.call(Input::Share, "web-1").await.expect("it is not tried again"), 8);
 }
+
+/// What is copied from a hop is known by it, also when it is gone; the owner copies from it without being shared with.
+#[tokio::test]
+async fn a_hop_is_noted_whoever_copies_from_it() {
+    const GOLDEN: &str = "ami-0000000000000000e";
+    for deliveries in [both().to_vec(), vec![delivery_to(0, OWNER)]] {
+        let world = World::with(&deliveries);
+        let here =
+            Here { run: run("web-1"), region: region(&run("web-1"), 2), golden_image_id: id(GOLDEN), image: image() };
+        let clients = world.clients(mocks::allowing("*", true));
+        handle(&clients, Input::Share(here)).await.expect("it is shared");
+        assert_eq!(
+            world.bucket.changes()[0],
+            format!("put hops/{GOLDEN}/{REGION}/{IMAGE}.json"),
+            "before anything else"
+        );
+    }
+}
